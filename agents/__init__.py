@@ -1,0 +1,1 @@
+"""Host agent program: flows of this host with the application that owns them."""

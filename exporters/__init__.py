@@ -1,0 +1,1 @@
+"""Wire formats of flow export, both ways, and exporting processes."""

@@ -1,0 +1,1 @@
+"""Gateway program: collect, join, view, store, serve."""

@@ -1,0 +1,1 @@
+"""Simulated routers and hosts that speak the real wire formats to a real gateway."""

@@ -1,0 +1,1 @@
+"""MIB texts, OID tree, SNMP codec and responder."""

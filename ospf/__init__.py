@@ -1,0 +1,1 @@
+"""OSPFv2: wire format, LSDB, listener, topology, paths, history."""
