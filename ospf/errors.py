@@ -1,4 +1,12 @@
-"""The one exception root of the ospf package."""
+"""The one exception root of the ospf package.
+
+OspfError
+├── OspfDecodeError     octets from the network that are not what the RFC says
+├── OspfEncodeError     values of ours that do not fit the wire
+├── OspfForbiddenSend   the listener was about to say something that could change routing
+├── OspfConfigError     an attachment's configuration is wrong
+└── OspfAttachError     an attachment cannot be opened (no CAP_NET_RAW, no such interface, ...)
+"""
 
 
 class OspfError(Exception):
@@ -11,3 +19,19 @@ class OspfDecodeError(OspfError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class OspfEncodeError(OspfError):
+    """A value that does not fit its field."""
+
+
+class OspfForbiddenSend(OspfError):
+    """The send guard refused a packet: a listener says Hello, empty DD, LSR and LSAck, nothing else."""
+
+
+class OspfConfigError(OspfError):
+    """A key of an attachment's configuration has a value outside its range."""
+
+
+class OspfAttachError(OspfError):
+    """The interface or port cannot be opened; the text says what to do about it."""
