@@ -1,0 +1,76 @@
+"""FRR in a namespace: one zebra and one ospfd with directories of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.lab.namespaces import command
+
+if TYPE_CHECKING:
+    from tests.lab.network import Network
+
+DAEMONS = Path("/usr/lib/frr")
+LSA_LINE = re.compile(r"^(\d+\.\d+\.\d+\.\d+)\s+(\d+\.\d+\.\d+\.\d+)\s+(\d+)\s+0x([0-9a-f]{8})\s+0x([0-9a-f]{4})")
+LSA_TYPE = re.compile(r"^\s+(\S.*) Link States")
+
+
+def start(network: Network, router: str) -> None:
+    """Start zebra, then ospfd, with the router's file from the plan."""
+    directory = network.directory / router
+    directory.mkdir(exist_ok=True)
+    shutil.copy(network.plan.directory / f"{router}.conf", directory / "ospfd.conf")
+    (directory / "zebra.conf").write_text(f"hostname {router}\n")
+    command("chown", "-R", "frr:frr", str(directory))
+    for daemon in ("zebra", "ospfd"):
+        network.start(
+            router,
+            str(DAEMONS / daemon),
+            *("-f", str(directory / f"{daemon}.conf"), "-i", str(directory / f"{daemon}.pid")),
+            *("-z", str(directory / "zserv.api"), "--vty_socket", str(directory)),
+            *("--log", f"file:{directory / daemon}.log", "--log-level", "informational"),
+            name=f"{router}-{daemon}",
+        )
+
+
+def vtysh(network: Network, router: str, *lines: str) -> str:
+    """What vtysh answers to these lines."""
+    words = [word for line in lines for word in ("-c", line)]
+    return command("vtysh", "--vty_socket", str(network.directory / router), *words)
+
+
+def show(network: Network, router: str, line: str) -> Any:
+    return json.loads(vtysh(network, router, f"show {line} json") or "{}")
+
+
+def configure(network: Network, router: str, *lines: str) -> None:
+    vtysh(network, router, "configure terminal", *lines)
+
+
+def full_neighbors(network: Network, router: str) -> int:
+    try:
+        neighbors = show(network, router, "ip ospf neighbor")["neighbors"]
+    except (RuntimeError, KeyError, json.JSONDecodeError):
+        return 0
+    return sum(entry.get("nbrState", "").startswith("Full") for entries in neighbors.values() for entry in entries)
+
+
+def database(network: Network, router: str) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """`show ip ospf database`: (kind, link state id, advertising router) -> (sequence, checksum)."""
+    found: dict[tuple[str, str, str], tuple[int, int]] = {}
+    kind = ""
+    for line in vtysh(network, router, "show ip ospf database").splitlines():
+        if match := LSA_TYPE.match(line):
+            kind = match[1]
+        elif match := LSA_LINE.match(line):
+            found[kind, match[1], match[2]] = int(match[4], 16), int(match[5], 16)
+    return found
+
+
+def spf_runs(network: Network, router: str) -> int:
+    """How often the router has run SPF in its first area."""
+    match = re.search(r"SPF algorithm executed (\d+) times", vtysh(network, router, "show ip ospf"))
+    return int(match[1]) if match else 0
