@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,26 +15,42 @@ if TYPE_CHECKING:
     from tests.lab.network import Network
 
 DAEMONS = Path("/usr/lib/frr")
-LSA_LINE = re.compile(r"^(\d+\.\d+\.\d+\.\d+)\s+(\d+\.\d+\.\d+\.\d+)\s+(\d+)\s+0x([0-9a-f]{8})\s+0x([0-9a-f]{4})")
+LSA_LINE = re.compile(
+    r"^(\d+\.\d+\.\d+\.\d+)\s+(\d+\.\d+\.\d+\.\d+)\s+(\d+)\s+0x([0-9a-f]{8})\s+0x([0-9a-f]{4})"
+)
 LSA_TYPE = re.compile(r"^\s+(\S.*) Link States")
 
 
-def start(network: Network, router: str) -> None:
-    """Start zebra, then ospfd, with the router's file from the plan."""
+def start_zebra(network: Network, router: str) -> None:
+    """Start zebra, which carries the routes into the kernel."""
     directory = network.directory / router
     directory.mkdir(exist_ok=True)
     shutil.copy(network.plan.directory / f"{router}.conf", directory / "ospfd.conf")
     (directory / "zebra.conf").write_text(f"hostname {router}\n")
     command("chown", "-R", "frr:frr", str(directory))
-    for daemon in ("zebra", "ospfd"):
-        network.start(
-            router,
-            str(DAEMONS / daemon),
-            *("-f", str(directory / f"{daemon}.conf"), "-i", str(directory / f"{daemon}.pid")),
-            *("-z", str(directory / "zserv.api"), "--vty_socket", str(directory)),
-            *("--log", f"file:{directory / daemon}.log", "--log-level", "informational"),
-            name=f"{router}-{daemon}",
-        )
+    _start(network, router, "zebra")
+
+
+def start_ospfd(network: Network, router: str, timeout: float = 10.0) -> None:
+    """Start ospfd with the router's file once zebra's socket is there (it would try again only after 10 s)."""
+    deadline = time.monotonic() + timeout
+    while not (network.directory / router / "zserv.api").exists():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"zebra of {router} does not start: see {network.log(f'{router}-zebra')}")
+        time.sleep(0.02)
+    _start(network, router, "ospfd")
+
+
+def _start(network: Network, router: str, daemon: str) -> None:
+    directory = network.directory / router
+    network.start(
+        router,
+        str(DAEMONS / daemon),
+        *("-f", str(directory / f"{daemon}.conf"), "-i", str(directory / f"{daemon}.pid")),
+        *("-z", str(directory / "zserv.api"), "--vty_socket", str(directory)),
+        *("--log", f"file:{directory / daemon}.log", "--log-level", "informational"),
+        name=f"{router}-{daemon}",
+    )
 
 
 def vtysh(network: Network, router: str, *lines: str) -> str:
@@ -55,7 +72,9 @@ def full_neighbors(network: Network, router: str) -> int:
         neighbors = show(network, router, "ip ospf neighbor")["neighbors"]
     except (RuntimeError, KeyError, json.JSONDecodeError):
         return 0
-    return sum(entry.get("nbrState", "").startswith("Full") for entries in neighbors.values() for entry in entries)
+    return sum(
+        entry.get("nbrState", "").startswith("Full") for entries in neighbors.values() for entry in entries
+    )
 
 
 def database(network: Network, router: str) -> dict[tuple[str, str, str], tuple[int, int]]:

@@ -1,7 +1,7 @@
 """Network namespaces with a name that says whose they are: `lab<pid>-<node>`.
 
 A run holds an exclusive lock in its directory for as long as it lives, so whoever starts later can tell the
-leftovers of a dead run from a run next door, and sweeps them.  A guard process (`python -m tests.lab.namespaces PID`)
+leftovers of a dead run from a run next door, and sweeps them.  A guard (`python -m tests.lab.namespaces PID`)
 waits for the run's end on a pipe and sweeps at once, so that even kill -9 leaves nothing behind for long.
 """
 
@@ -29,7 +29,9 @@ def command(*argv: str, check: bool = True, stdin: str | None = None, timeout: f
     """Standard output of a program; RuntimeError with its words when it fails."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     if check and done.returncode:
-        raise RuntimeError(f"{' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()} {done.stdout.strip()}")
+        raise RuntimeError(
+            f"{' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()} {done.stdout.strip()}"
+        )
     return done.stdout
 
 
@@ -43,7 +45,7 @@ def namespaces_of(pid: int) -> list[str]:
 
 
 def take_lock(pid: int) -> IO[str] | None:
-    """The run's lock, or None when another process holds it (the kernel lets go of it when the holder dies)."""
+    """The run's lock, or None while another process holds it; the kernel frees it when the holder dies."""
     directory = RUN / str(pid)
     directory.mkdir(parents=True, exist_ok=True)
     lock = (directory / "lock").open("w")
@@ -59,14 +61,18 @@ def sweep(pid: int) -> None:
     """End every process inside the run's namespaces, then remove the namespaces and the run's directory."""
     names = namespaces_of(pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        pids = [int(word) for name in names for word in command("ip", "netns", "pids", name, check=False).split()]
+        pids = [
+            int(word) for name in names for word in command("ip", "netns", "pids", name, check=False).split()
+        ]
         for member in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(member, number)
         if not pids:
             break
         time.sleep(0.3)
-    command("ip", "-force", "-batch", "-", stdin="".join(f"netns del {name}\n" for name in names), check=False)
+    command(
+        "ip", "-force", "-batch", "-", stdin="".join(f"netns del {name}\n" for name in names), check=False
+    )
     shutil.rmtree(RUN / str(pid), ignore_errors=True)
 
 

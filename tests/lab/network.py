@@ -19,8 +19,8 @@
 r1 to r5 run FRR, r7 too; r6 runs BIRD.  Every cost is 10 but for r2 towards r6 (60) and r6 towards r2 (15):
 what r6 sends to r1 and r2 goes straight to r2 and over the LAN, what they send to r6 goes by r1, by the two
 equal paths through r3 and r4 to r5, and over the two parallel links.  All of it is area 0.  10.0.57.0/24 is a
-cable run as a broadcast network.  No IPv6, no segmentation offloads: the interface counters of the kernel count
-frames as a wire would carry them (layer 3 + 14 octets).
+cable run as a broadcast network.  No IPv6, no segmentation offloads: the interface counters of the kernel
+count frames as a wire would carry them (layer 3 + 14 octets).
 """
 
 from __future__ import annotations
@@ -182,19 +182,41 @@ class Network:
     # -- the programs
 
     def _start_routers(self) -> None:
-        for name, router in self.plan.routers.items():
-            (frr if router.program == "frr" else bird).start(self, name)
+        by_program = {
+            program: [name for name, router in self.plan.routers.items() if router.program == program]
+            for program in ("frr", "bird")
+        }
+        for name in by_program["bird"]:
+            bird.start(self, name)
+        for name in by_program["frr"]:
+            frr.start_zebra(self, name)
+        for name in by_program["frr"]:
+            frr.start_ospfd(self, name)
 
     def run(self, node: str, *argv: str, check: bool = True, timeout: float = 30) -> str:
         """Standard output of a program run to its end in the node's namespace."""
         return command("ip", "netns", "exec", self.namespace(node), *argv, check=check, timeout=timeout)
 
-    def start(self, node: str, *argv: str, name: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, node: str, *argv: str, name: str, env: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a program on a node, under the node's host name; its output goes to `log(name)`."""
-        shell = f"hostname {node} && exec \"$@\""
+        shell = f'hostname {node} && exec "$@"'
         with self.log(name).open("ab") as output:
             child = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace(node), "unshare", "--uts", "sh", "-c", shell, "sh", *argv],
+                [
+                    "ip",
+                    "netns",
+                    "exec",
+                    self.namespace(node),
+                    "unshare",
+                    "--uts",
+                    "sh",
+                    "-c",
+                    shell,
+                    "sh",
+                    *argv,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -275,5 +297,7 @@ class Network:
                 return
             before = state
             if time.monotonic() > deadline:
-                raise RuntimeError(f"the lab has not converged in {timeout:.0f} s: {lacking or 'still changing'}")
+                raise RuntimeError(
+                    f"the lab has not converged in {timeout:.0f} s: {lacking or 'still changing'}"
+                )
             time.sleep(0.2)
