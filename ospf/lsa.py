@@ -1,14 +1,14 @@
 """OSPFv2 link state advertisements: RFC 2328 appendix A.4, section 12.1.7 (checksum), 13.1 (which is newer).
 
-Covered: types 1-5 (RFC 2328), 7 (RFC 3101, same body as 5), 9-11 (RFC 5250, kept as octets). Any other type
-is data (`UnknownLsa`), never an error. TOS metrics (RFC 1583) are checked for their length and skipped: nobody
-routes by them since RFC 2328 dropped TOS routing.
+Covered: types 1-5 (RFC 2328), 7 (RFC 3101, same body as 5), 9-11 (RFC 5250, kept as octets). Any other
+type is data (`UnknownLsa`), never an error. TOS metrics (RFC 1583) are checked for their length and
+skipped: nobody routes by them since RFC 2328 dropped TOS routing.
 
-`decode_lsa` is the door: it checks the length, the Fletcher checksum and the body's arrays, each of which must
-use up exactly the octets its count or length promises. Behind it the program trusts the objects. All numbers
-are host order; `Lsa.raw` is the whole LSA as it came, header included, so that it can be flooded, hashed or
-archived byte for byte. A stub link's mask inside a router-LSA is *not* checked for holes here, since one bad
-stub must not hide a router: whoever turns it into a prefix asks `ospf.wire.mask_length`.
+`decode_lsa` is the door: it checks the length, the Fletcher checksum and the body's arrays, each of which
+must use up exactly the octets its count or length promises. Behind it the program trusts the objects. All
+numbers are host order; `Lsa.raw` is the whole LSA as it came, header included, so that it can be flooded,
+hashed or archived byte for byte. A stub link's mask inside a router-LSA is *not* checked for holes here,
+since one bad stub must not hide a router: whoever turns it into a prefix asks `ospf.wire.mask_length`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """OSPFv2 packets: RFC 2328 appendix A.3 (the five types), D (authentication fields), and the IPv4 header.
 
-Covered: decode and encode of Hello, Database Description, Link State Request, Update and Acknowledgment; the
-packet checksum; authentication type 0. Types 1 and 2 are *parsed* (the bodies are in the clear and a passive
-listener needs no key) but neither verified nor produced. Octets behind the packet's own length (the digest of
-type 2, the LLS block of RFC 5613) are ignored. OSPFv3 is another protocol and lives elsewhere.
+Covered: decode and encode of Hello, Database Description, Link State Request, Update and Acknowledgment;
+the packet checksum; authentication type 0. Types 1 and 2 are *parsed* (the bodies are in the clear and a
+passive listener needs no key) but neither verified nor produced. Octets behind the packet's own length
+(the digest of type 2, the LLS block of RFC 5613) are ignored. OSPFv3 is another protocol and lives
+elsewhere.
 
-One rule is softer than "refuse the packet": a Link State Update with a broken LSA keeps its intact ones and
-names the reasons for the others (RFC 2328 13 (1) discards the LSA, not the packet). Only when a length field
-leaves no way to find the next LSA is the rest of the packet given up.
+One rule is softer than "refuse the packet": a Link State Update with a broken LSA keeps its intact ones
+and names the reasons for the others (RFC 2328 13 (1) discards the LSA, not the packet). Only when a
+length field leaves no way to find the next LSA is the rest of the packet given up.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _IP = struct.Struct("!BBHHHBBHII")
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """RFC 2328 A.3.2; times in seconds (a hello_interval of 0 means sub-second hellos), `neighbors` router ids."""
+    """RFC 2328 A.3.2; times in seconds (hello_interval 0: sub-second hellos), `neighbors` router ids."""
 
     mask: int
     hello_interval: int
