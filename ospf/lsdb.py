@@ -122,7 +122,7 @@ class Lsdb:
         return self.compare(header, now) > 0
 
     def install(self, lsa: Lsa, now: float) -> LsdbChange | None:
-        """Take an LSA if it is newer (RFC 2328 13 steps 4-8); returns the change of content, if there is one."""
+        """Take an LSA if it is newer (RFC 2328 13 (4)-(8)); returns the change of content, if there is one."""
         entry = self._entries.get(lsa.key)
         dead = plain_age(lsa.header) == MAX_AGE
         if entry is None:
@@ -197,8 +197,9 @@ class Lsdb:
 
         Such an LSA was flushed while the listener could not hear it.
         """
-        gone = [k for k, e in self._entries.items() if e.live and e.received < before and k not in
-        described] changes = [] for key in gone:
+        gone = [k for k, e in self._entries.items() if e.live and e.received < before and k not in described]
+        changes = []
+        for key in gone:
             changes.append(LsdbChange(key, REMOVED, now, self._entries[key].lsa, None))
             self._replace(key, None)
         self.stats.vanished += len(gone)
