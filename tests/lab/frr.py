@@ -32,7 +32,7 @@ def start_zebra(network: Network, router: str) -> None:
 
 
 def start_ospfd(network: Network, router: str, timeout: float = 10.0) -> None:
-    """Start ospfd with the router's file once zebra's socket is there (it would try again only after 10 s)."""
+    """Start ospfd with the router's file once zebra's socket is there (else it retries after 10 s)."""
     deadline = time.monotonic() + timeout
     while not (network.directory / router / "zserv.api").exists():
         if time.monotonic() > deadline:
