@@ -39,9 +39,12 @@ def date_and_time(seconds: float) -> bytes:
     return date + b"+\x00\x00"
 
 
-def gateway_sections(scalars: GatewayScalars, links: LinkTable, applications: ApplicationTable) -> list[Section]:
+def gateway_sections(
+    scalars: GatewayScalars, links: LinkTable, applications: ApplicationTable
+) -> list[Section]:
     def gauge(arc: int, value: float) -> Section:
-        return scalar((*GATEWAY, arc), ber.encode_integer(min(max(int(value), 0), GAUGE32_LIMIT), ber.GAUGE32))
+        held = min(max(int(value), 0), GAUGE32_LIMIT)
+        return scalar((*GATEWAY, arc), ber.encode_integer(held, ber.GAUGE32))
 
     def counter(arc: int, value: int) -> Section:
         return scalar((*GATEWAY, arc), ber.encode_integer(max(int(value), 0) & (1 << 64) - 1, ber.COUNTER64))

@@ -37,8 +37,8 @@ MEGABIT = 1e6
 
 # LibreNMS config_definitions.json, `bad_if`: case-insensitive parts of ifDescr that make it ignore a port.
 BAD_NAME_PARTS = (
-    "voip-null", "virtual-", "irtual", "unrouted", "eobc", "lp0", "-atm", "faith0", "container", "async", "plip",
-    "-physical", "bluetooth", "isatap", "ras", "qos", "span rp", "span sp", "sslvpn", "pppoe-",
+    "voip-null", "virtual-", "irtual", "unrouted", "eobc", "lp0", "-atm", "faith0", "container", "async",
+    "plip", "-physical", "bluetooth", "isatap", "ras", "qos", "span rp", "span sp", "sslvpn", "pppoe-",
 )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def is_name_accepted(descr: str) -> bool:
 
 
 def interface_sections(table: InterfaceTable, rows: RowSet, stack: RowSet, changed: float) -> list[Section]:
-    """`stack` is the row set of ifStackTable (higher, lower); `changed` the epoch second rows last came or went."""
+    """`stack` is the row set of ifStackTable (higher, lower), `changed` when rows came or went (epoch)."""
     speed = np.maximum(np.nan_to_num(np.asarray(table.speed_bps, dtype=np.float64)), 0.0)
     last_change = table.last_change_seconds
 

@@ -44,8 +44,7 @@ Buffer = bytes | mmap.mmap
 class Layout:
     """What depends on the row set only; reused while no row comes or goes."""
 
-    sections: tuple[tuple[Oid, int, int], ...]  # object, rows, identity of its keys
-    held: tuple[bytes, ...]  # keeps those identities alive
+    sections: tuple[tuple[Oid, bytes], ...]  # object and keys; equal at once when they are the same octets
     keys: bytes
     key_offsets: bytes
     next_v1: bytes
@@ -87,7 +86,6 @@ def make_layout(sections: Sequence[Section]) -> Layout:
         raise SnapshotError("objects out of order or one inside another")
     return Layout(
         sections=layout_of(sections),
-        held=tuple(section.keys for section in sections),
         keys=b"".join(section.keys for section in sections),
         key_offsets=offsets_of(strides),
         next_v1=next_v1.astype("<u4").tobytes(),
@@ -98,8 +96,8 @@ def make_layout(sections: Sequence[Section]) -> Layout:
     )
 
 
-def layout_of(sections: Sequence[Section]) -> tuple[tuple[Oid, int, int], ...]:
-    return tuple((section.object, section.rows, id(section.keys)) for section in sections)
+def layout_of(sections: Sequence[Section]) -> tuple[tuple[Oid, bytes], ...]:
+    return tuple((section.object, section.keys) for section in sections)
 
 
 def encode_snapshot(sections: Sequence[Section], layout: Layout, created: float) -> bytes:
