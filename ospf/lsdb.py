@@ -122,7 +122,7 @@ class Lsdb:
         return self.compare(header, now) > 0
 
     def install(self, lsa: Lsa, now: float) -> LsdbChange | None:
-        """Take an LSA if it is newer (RFC 2328 13 (4)-(8)); returns the change of content, if there is one."""
+        """Take an LSA if it is newer (RFC 2328 13 (4)-(8)); returns the change of content, if any."""
         entry = self._entries.get(lsa.key)
         dead = plain_age(lsa.header) == MAX_AGE
         if entry is None:

@@ -1,0 +1,140 @@
+"""The segment a listener is attached to: who sends Hellos there, who is designated, and what may be said.
+
+RFC 2328 sections 9.5 and 10.5, turned round: a listener has no parameters of its own, it copies those of
+the routers it hears (mask, intervals, the E and N options), takes priority 0 and so never stands for
+election. What it says is guarded by `check_harmless`: no packet that could put an LSA into a router's
+database leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ospf.errors import OspfForbiddenSend
+from ospf.lsa import OPTION_E, OPTION_NP
+from ospf.packets import (
+    DD_MORE,
+    DatabaseDescription,
+    Hello,
+    LinkStateAck,
+    LinkStateRequest,
+    LinkStateUpdate,
+    PacketBody,
+)
+
+MAX_NEIGHBORS = 1024
+
+
+@dataclass(slots=True)
+class Neighbor:
+    """A router heard on the segment; `hello` is its newest."""
+
+    router_id: int
+    address: int
+    hello: Hello
+    heard: float
+    auth_type: int = 0
+
+    @property
+    def lost_at(self) -> float:
+        """When it counts as gone, seconds."""
+        return self.heard + max(self.hello.dead_interval, 1)
+
+
+class Segment:
+    """The neighbors of one interface and what their Hellos agree on. `network` as in AttachConfig."""
+
+    def __init__(self, network: str) -> None:
+        self.network = network
+        self.neighbors: dict[int, Neighbor] = {}
+        self._first_heard: float | None = None
+
+    def hear(
+        self, router_id: int, address: int, hello: Hello, auth_type: int, now: float
+    ) -> tuple[Neighbor | None, bool]:
+        """Note a Hello; (the neighbor, is it new). None when the table is full."""
+        if self._first_heard is None:
+            self._first_heard = now
+        known = self.neighbors.get(router_id)
+        if known is None:
+            if len(self.neighbors) >= MAX_NEIGHBORS:
+                return None, False
+            known = self.neighbors[router_id] = Neighbor(router_id, address, hello, now, auth_type)
+            return known, True
+        known.address, known.hello, known.heard, known.auth_type = address, hello, now, auth_type
+        return known, False
+
+    def expire(self, now: float) -> list[Neighbor]:
+        """Neighbors whose RouterDeadInterval has passed, removed."""
+        lost = [n for n in self.neighbors.values() if n.lost_at <= now]
+        for neighbor in lost:
+            del self.neighbors[neighbor.router_id]
+        return lost
+
+    def next_expiry(self) -> float | None:
+        return min((n.lost_at for n in self.neighbors.values()), default=None)
+
+    def has_designated(self) -> bool:
+        return any(n.hello.designated_router for n in self.neighbors.values())
+
+    def point_to_point(self, now: float) -> bool:
+        """Whether the segment has no DR and will not have one.
+
+        In "auto" that is so when no Hello named a DR for longer than routers wait before they elect one
+        (RFC 2328 9.1: Waiting lasts RouterDeadInterval).
+        """
+        if self.network != "auto":
+            return self.network == "point-to-point"
+        decided_at = self.decided_at()
+        return not self.has_designated() and decided_at is not None and now >= decided_at
+
+    def decided_at(self) -> float | None:
+        """When an "auto" segment without DR counts as point-to-point."""
+        if self._first_heard is None or not self.neighbors or self.network != "auto":
+            return None
+        return self._first_heard + 1.5 * max(n.hello.dead_interval for n in self.neighbors.values()) + 1
+
+    def candidates(self, now: float) -> list[Neighbor]:
+        """Routers that would form an adjacency with us, best first: the DR, the BDR; all on a p2p link."""
+        neighbors = self.neighbors.values()
+        if self.point_to_point(now):
+            return sorted(neighbors, key=lambda n: n.router_id)
+        designated = [n for n in neighbors if n.address == n.hello.designated_router]
+        backup = [n for n in neighbors if n.address == n.hello.backup_designated_router]
+        return designated + [n for n in backup if n not in designated]
+
+    def alone(self, peer: Neighbor, own_id: int) -> bool:
+        """Whether the peer has no other router here, so that it floods nothing onto the segment (13.3)."""
+        others = [router for router in peer.hello.neighbors if router != own_id]
+        return not others and len(self.neighbors) <= 1
+
+    def own_hello(self, model: Neighbor, listed: tuple[int, ...]) -> Hello:
+        """Our Hello, copied from a neighbor's (RFC 2328 10.5 demands the same mask, intervals and E-bit)."""
+        hello = model.hello
+        return Hello(
+            mask=hello.mask,
+            hello_interval=hello.hello_interval,
+            options=hello.options & (OPTION_E | OPTION_NP),
+            priority=0,
+            dead_interval=hello.dead_interval,
+            designated_router=hello.designated_router,
+            backup_designated_router=hello.backup_designated_router,
+            neighbors=listed,
+        )
+
+
+def check_harmless(body: PacketBody, *, burst: bool) -> None:
+    """The guard on everything sent. OspfForbiddenSend for a Link State Update, a DD that describes an LSA, a
+    Hello with a priority, and in burst mode a DD without the M-bit (it could lead the router to Full)."""
+    if isinstance(body, LinkStateUpdate):
+        raise OspfForbiddenSend("a listener never sends a Link State Update")
+    if isinstance(body, Hello):
+        if body.priority:
+            raise OspfForbiddenSend(f"Hello with priority {body.priority}")
+    elif isinstance(body, DatabaseDescription):
+        if body.headers:
+            raise OspfForbiddenSend(f"Database Description with {len(body.headers)} LSA headers")
+        if burst and not body.flags & DD_MORE:
+            raise OspfForbiddenSend("Database Description without the M-bit in burst mode")
+    elif not isinstance(body, LinkStateRequest | LinkStateAck):
+        raise OspfForbiddenSend(f"unknown packet {type(body).__name__}")

@@ -1,0 +1,454 @@
+"""The listener: an OSPFv2 speaker that learns everything and says nothing about routing (sans-IO).
+
+Three modes, see `ospf.config`. What each costs the network, measured on FRR and BIRD:
+
+*passive*  nothing at all. The database fills with what is flooded, completely after one refresh (30 min).
+*burst*    one adjacency attempt that stops in Exchange (`ospf.neighbor`), then silence: the listener sends no
+           Hello any more and hears the flooding on 224.0.0.5 and 224.0.0.6 like a host. No router reaches Full,
+           so none changes an LSA. Nobody repeats a lost packet for a host, hence **doubt**: an LSA acknowledged
+           that was never heard, a gap in a sequence number, an LSA past its refresh, a long silence. Doubt
+           leads to another burst, which asks only for what is newer and removes what the router no longer has.
+           Where no flooding is to be heard (a single router on the LAN, a point-to-point link) the burst is
+           repeated every `poll_seconds`.
+*full*     a lasting adjacency with an empty database. A DR lists the listener in its network-LSA, a
+           point-to-point neighbor in its router-LSA; paths do not change since nothing leads back (16.1 2b).
+
+The listener only joins the parts: `interface` (who is there), `neighbor` (one conversation), `lsdb`. The five
+verbs: `receive`, `packets_to_send`, `next_timeout`, `handle_timeout`, `next_event`. Network data never makes
+them raise; whatever is refused is counted and the last reason kept in `last_error`.
+
+Left out: authentication types 1 and 2 for sending (a segment that uses them is heard passively and counted),
+several areas on one segment, virtual links.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from ospf.config import AttachConfig
+from ospf.errors import OspfDecodeError
+from ospf.events import Event, LsdbChanged, NeighborLost, NeighborSeen, SyncFailed, Synchronised
+from ospf.interface import Neighbor, Segment, check_harmless
+from ospf.lsa import LS_REFRESH_TIME, MAX_AGE, Key, Lsa, LsaHeader, plain_age
+from ospf.lsdb import Lsdb, LsdbChange
+from ospf.neighbor import Adjacency, State
+from ospf.packets import (
+    ALL_SPF_ROUTERS,
+    AUTH_NONE,
+    DatabaseDescription,
+    Hello,
+    LinkStateAck,
+    LinkStateRequest,
+    LinkStateUpdate,
+    Packet,
+    PacketBody,
+    decode_packet,
+    encode_packet,
+    ip_payload,
+)
+
+ACK_HEADERS = 70  # LSA headers per acknowledgment: 1,444 octets with all headers
+HELLO_REPEAT_SECONDS = 1.0  # our Hello again, until the router begins the exchange
+DOUBT_GRACE_SECONDS = 0.5  # an acknowledgment may overtake the update
+DOUBTS_KEPT = 1000
+RETRY_SECONDS = (1.0, 60.0)  # after a failed conversation: first, ceiling
+RESYNC_SECONDS = (2.0, 300.0)  # between bursts for doubt: first, ceiling; doubles while doubt goes on
+CALM_SECONDS = 600.0  # without doubt, after which the pause is the first one again
+SILENCE_SECONDS = LS_REFRESH_TIME + 300.0  # no update at all
+OVERDUE_SECONDS = LS_REFRESH_TIME + 600.0  # an LSA this old has missed a refresh
+AUDIT_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class ListenerStats:
+    """Packets heard and said, what was refused and why."""
+
+    packets: int = 0
+    octets: int = 0
+    malformed: int = 0
+    hellos: int = 0
+    descriptions: int = 0
+    requests: int = 0
+    updates: int = 0
+    acknowledgments: int = 0
+    lsas: int = 0
+    lsas_refused: int = 0
+    wrong_area: int = 0
+    area_unknown: int = 0
+    duplicate_router_id: int = 0
+    authenticated: int = 0
+    neighbors_refused: int = 0
+    unexpected: int = 0
+    sent: int = 0
+    syncs: int = 0
+    syncs_failed: int = 0
+    polls: int = 0
+    doubts: int = 0
+
+
+class Listener:
+    """One attachment's protocol side; `now` is seconds on any one clock that never goes back."""
+
+    def __init__(self, config: AttachConfig, now: float) -> None:
+        self.config = config
+        self.router_id = config.router_id_number
+        self.area = config.area_number
+        self.lsdb = Lsdb(self.area or 0, config.max_lsas)
+        self.stats = ListenerStats()
+        self.last_error = ""
+        self.synchronised = False
+        self._segment = Segment(config.network)
+        self._adjacencies: dict[int, Adjacency] = {}
+        self._begun: dict[int, str] = {}  # router id -> why the conversation was begun
+        self._out: deque[tuple[int, bytes]] = deque()
+        self._events: deque[Event] = deque()
+        self._changed: dict[Key, None] = {}
+        self._hello_at: float | None = None
+        self._not_before = now
+        self._retry = RETRY_SECONDS[0]
+        self._resync_pause = RESYNC_SECONDS[0]
+        self._resync_at: float | None = None
+        self._resync_reason = ""
+        self._last_doubt = now
+        self._heard_update = now
+        self._doubts: dict[Key, tuple[LsaHeader, float]] = {}
+        self._audit_at = now + AUDIT_SECONDS
+
+    # The five verbs
+
+    def receive(self, ip_packet: bytes, now: float) -> None:
+        """One IP packet from the segment. Never raises on its content."""
+        self.stats.packets += 1
+        self.stats.octets += len(ip_packet)
+        try:
+            source, _, payload = ip_payload(ip_packet)
+            packet = decode_packet(payload)
+        except OspfDecodeError as error:
+            self.stats.malformed += 1
+            self.last_error = error.reason
+            return
+        if self._admitted(packet):
+            self._dispatch(packet, source, now)
+
+    def packets_to_send(self, now: float) -> list[tuple[int, bytes]]:
+        """(destination address, OSPF packet) in order; call after `receive` and `handle_timeout`."""
+        self._settle(now)
+        packets = list(self._out)
+        self._out.clear()
+        self.stats.sent += len(packets)
+        return packets
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` is due next."""
+        times = [self._hello_at, self._segment.next_expiry(), self.lsdb.next_expiry(), self._audit_at]
+        times += [adjacency.next_timeout() for adjacency in self._adjacencies.values()]
+        times += [due for _, due in self._doubts.values()]
+        if self._resync_at is not None:
+            times.append(max(self._resync_at, self._not_before))
+        if self._may_begin() and self._segment.neighbors:
+            times.append(self._not_before)
+            times.append(self._segment.decided_at())
+        return min((at for at in times if at is not None), default=None)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due at `now`; harmless when nothing is."""
+        for neighbor in self._segment.expire(now):
+            self._events.append(NeighborLost(neighbor.router_id, neighbor.address, now))
+            if neighbor.router_id in self._adjacencies:
+                self._break_off(self._adjacencies[neighbor.router_id], "neighbor lost", now)
+        self._note_changes(self.lsdb.expire(now))
+        if now >= self._audit_at:
+            self._audit(now)
+        for key, (header, due) in list(self._doubts.items()):
+            if due <= now:
+                del self._doubts[key]
+                if self.lsdb.wants(header, now):
+                    self._doubt("an LSA was acknowledged that was not heard", now)
+        for adjacency in list(self._adjacencies.values()):
+            adjacency.handle_timeout(now)
+        self._settle(now)
+        if self._hello_at is not None and now >= self._hello_at:
+            self._say_hello(now)
+        self._begin(now)
+
+    def next_event(self) -> Event | None:
+        """The oldest event not yet told; None when there is none. All changes since are one `LsdbChanged`."""
+        if self._changed and not self._holding():
+            keys = tuple(self._changed)
+            self._changed.clear()
+            return LsdbChanged(self.lsdb.area, keys, self._changed_at)
+        return self._events.popleft() if self._events else None
+
+    def leave(self, now: float) -> None:
+        """End every conversation with a 1-way Hello, so that no router waits for its dead interval."""
+        for adjacency in list(self._adjacencies.values()):
+            self._part(adjacency)
+        self._not_before = now + RETRY_SECONDS[1]
+
+    @property
+    def neighbors(self) -> tuple[Neighbor, ...]:
+        """Routers heard within their dead intervals."""
+        return tuple(self._segment.neighbors.values())
+
+    @property
+    def adjacencies(self) -> tuple[Adjacency, ...]:
+        """Conversations going on."""
+        return tuple(self._adjacencies.values())
+
+    _changed_at = 0.0
+
+    # Receiving
+
+    def _admitted(self, packet: Packet) -> bool:
+        # RFC 2328 8.2, as far as it concerns somebody who only listens
+        if packet.router_id == self.router_id:
+            self.stats.duplicate_router_id += 1
+            self.last_error = "a router uses the listener's router id"
+            return False
+        if self.area is None:
+            if not isinstance(packet.body, Hello):
+                self.stats.area_unknown += 1
+                return False
+            self.area = self.lsdb.area = packet.area
+        if packet.area != self.area:
+            self.stats.wrong_area += 1
+            return False
+        if packet.auth_type != AUTH_NONE:
+            self.stats.authenticated += 1
+        return True
+
+    def _dispatch(self, packet: Packet, source: int, now: float) -> None:
+        body = packet.body
+        if isinstance(body, Hello):
+            self.stats.hellos += 1
+            self._receive_hello(packet, body, source, now)
+        elif isinstance(body, LinkStateUpdate):
+            self.stats.updates += 1
+            self._receive_update(packet.router_id, body, now)
+        elif isinstance(body, LinkStateAck):
+            self.stats.acknowledgments += 1
+            self._receive_ack(body, now)
+        elif isinstance(body, DatabaseDescription):
+            self.stats.descriptions += 1
+            self._receive_description(packet.router_id, body, now)
+        else:  # requests are for LSAs, and we have none to give
+            self.stats.requests += 1
+
+    def _receive_hello(self, packet: Packet, hello: Hello, source: int, now: float) -> None:
+        neighbor, new = self._segment.hear(packet.router_id, source, hello, packet.auth_type, now)
+        if neighbor is None:
+            self.stats.neighbors_refused += 1
+            return
+        if new:
+            self._events.append(NeighborSeen(neighbor.router_id, source, now))
+        adjacency = self._adjacencies.get(packet.router_id)
+        if (
+            adjacency is not None
+            and adjacency.state >= State.EXCHANGE
+            and self.router_id not in hello.neighbors
+            and now - adjacency.started > hello.hello_interval
+        ):
+            self._break_off(adjacency, "the router no longer hears us", now)  # RFC 2328 10.5 1-WayReceived
+        self._begin(now)
+
+    def _receive_description(self, router_id: int, dd: DatabaseDescription, now: float) -> None:
+        adjacency = self._adjacencies.get(router_id)
+        if adjacency is None:
+            # Our 1-way Hello got lost: say it again (only to a router we know).
+            self.stats.unexpected += 1
+            neighbor = self._segment.neighbors.get(router_id)
+            if neighbor is not None and self.config.mode != "passive":
+                self._say(ALL_SPF_ROUTERS, self._segment.own_hello(neighbor, tuple(self._adjacencies)))
+            return
+        adjacency.receive_description(dd, now)
+        self._settle(now)
+
+    def _receive_update(self, router_id: int, update: LinkStateUpdate, now: float) -> None:
+        self._heard_update = now
+        self.stats.lsas += len(update.lsas)
+        if update.refused:
+            self.stats.lsas_refused += len(update.refused)
+            self.last_error = update.refused[-1]
+        gaps = self.lsdb.stats.sequence_gaps
+        for lsa in update.lsas:
+            change = self.lsdb.install(lsa, now)
+            if change is not None:
+                self._note_changes([change])
+        adjacency = self._adjacencies.get(router_id)
+        if adjacency is not None and adjacency.state >= State.EXCHANGE:
+            self._acknowledge(adjacency, update.lsas)
+        for each in self._adjacencies.values():
+            each.receive_lsas(update.lsas, now)
+        if self.lsdb.stats.sequence_gaps != gaps and not self._adjacencies:
+            self._doubt("a gap in a sequence number", now)
+        self._settle(now)
+
+    def _acknowledge(self, adjacency: Adjacency, lsas: tuple[Lsa, ...]) -> None:
+        # RFC 2328 13.5: the router repeats what it flooded to us until we say so; direct acks suffice.
+        headers = tuple(lsa.header for lsa in lsas)
+        for at in range(0, len(headers), ACK_HEADERS):
+            self._say(self._address_of(adjacency), LinkStateAck(headers[at : at + ACK_HEADERS]))
+
+    def _receive_ack(self, ack: LinkStateAck, now: float) -> None:
+        if not self.synchronised or self._adjacencies or self.config.mode != "burst":
+            return
+        for header in ack.headers:
+            if plain_age(header) == MAX_AGE or not self.lsdb.wants(header, now):
+                continue
+            key = (header.type, header.link_state_id, header.advertising_router)
+            if len(self._doubts) < DOUBTS_KEPT:
+                self._doubts.setdefault(key, (header, now + DOUBT_GRACE_SECONDS))
+
+    def _note_changes(self, changes: list[LsdbChange]) -> None:
+        for change in changes:
+            self._changed[change.key] = None
+            self._changed_at = change.time
+
+    def _holding(self) -> bool:
+        """Half a database is no topology: changes of the first burst are told when it ends."""
+        return not self.synchronised and any(a.state >= State.EXSTART for a in self._adjacencies.values())
+
+    # Doubt
+
+    def _doubt(self, reason: str, now: float) -> None:
+        if self.config.mode != "burst" or not self.synchronised:
+            return
+        self.stats.doubts += 1
+        if now - self._last_doubt > CALM_SECONDS:
+            self._resync_pause = RESYNC_SECONDS[0]
+        self._last_doubt = now
+        self._want_sync(reason, now)
+
+    def _want_sync(self, reason: str, at: float) -> None:
+        if self._resync_at is None or at < self._resync_at:
+            self._resync_at, self._resync_reason = at, reason
+
+    def _audit(self, now: float) -> None:
+        self._audit_at = now + AUDIT_SECONDS
+        if now - self._heard_update > SILENCE_SECONDS:
+            self._heard_update = now
+            self._doubt("silence past the refresh time", now)
+        elif self.lsdb.overdue(OVERDUE_SECONDS, now):
+            self._doubt("an LSA missed its refresh", now)
+
+    # Conversations
+
+    def _may_begin(self) -> bool:
+        mode = self.config.mode
+        if mode == "passive":
+            return False
+        if mode == "full":
+            return True
+        return not self._adjacencies and (not self.synchronised or self._resync_at is not None)
+
+    def _begin(self, now: float) -> None:
+        """Start a conversation if one is wanted and somebody is there to have it with."""
+        if now < self._not_before or not self._may_begin():
+            return
+        if self._resync_at is not None and now < self._resync_at:
+            return
+        candidates = [n for n in self._segment.candidates(now) if n.auth_type == AUTH_NONE]
+        if self.config.mode == "burst":
+            candidates = candidates[:1]
+        for peer in candidates:
+            if peer.router_id in self._adjacencies:
+                continue
+            hello = self._segment.own_hello(peer, ())
+            self._adjacencies[peer.router_id] = Adjacency(
+                self.router_id,
+                peer.router_id,
+                peer.address,
+                hello.options,
+                self.lsdb,
+                burst=self.config.mode == "burst",
+                now=now,
+            )
+            self._begun[peer.router_id] = self._resync_reason or "attach"
+            self._resync_at, self._resync_reason = None, ""
+            self._say_hello(now)
+
+    def _say_hello(self, now: float) -> None:
+        """A Hello that lists those we talk to, and when the next one is due (RFC 2328 9.5)."""
+        self._hello_at = None
+        for adjacency in list(self._adjacencies.values()):
+            peer = self._segment.neighbors.get(adjacency.router_id)
+            if peer is None:
+                continue
+            if adjacency.state is State.INIT and now - adjacency.started > max(peer.hello.dead_interval, 5):
+                self._break_off(adjacency, "the router does not begin the exchange", now)
+                continue
+            self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)))
+            interval = float(peer.hello.hello_interval) or max(peer.hello.dead_interval, 1) / 4
+            if any(a.state is State.INIT for a in self._adjacencies.values()):
+                interval = min(interval, HELLO_REPEAT_SECONDS)
+            self._hello_at = now + interval
+            return
+
+    def _settle(self, now: float) -> None:
+        """Send what the conversations want to say; end those that are done or failed."""
+        for adjacency in list(self._adjacencies.values()):
+            while adjacency.outgoing:
+                self._say(self._address_of(adjacency), adjacency.outgoing.popleft())
+            if adjacency.failed:
+                self._break_off(adjacency, adjacency.failed, now)
+            elif adjacency.done:
+                self._part(adjacency)
+                self._finish(adjacency, now)
+            elif adjacency.state is State.FULL and adjacency.router_id in self._begun:
+                self._finish(adjacency, now)
+
+    def _finish(self, adjacency: Adjacency, now: float) -> None:
+        reason = self._begun.pop(adjacency.router_id)
+        self._note_changes(self.lsdb.vanish(adjacency.described, adjacency.started, now))
+        self.stats.syncs += 1
+        self.synchronised = True
+        self._retry = RETRY_SECONDS[0]
+        self._heard_update = max(self._heard_update, now)
+        if reason == "poll":
+            self.stats.polls += 1
+        else:
+            seconds = now - adjacency.started
+            self._events.append(Synchronised(self.lsdb.area, len(self.lsdb), seconds, now, reason))
+        if not adjacency.burst:
+            return
+        peer = self._segment.neighbors.get(adjacency.router_id)
+        if peer is not None and (
+            self._segment.point_to_point(now) or self._segment.alone(peer, self.router_id)
+        ):
+            self._not_before = now
+            self._want_sync("poll", now + self.config.poll_seconds)
+            return
+        self._not_before = now + self._resync_pause
+        if reason != "attach":
+            self._resync_pause = min(self._resync_pause * 2, RESYNC_SECONDS[1])
+        if not len(self.lsdb):
+            self._doubt("the database is empty", now)
+
+    def _break_off(self, adjacency: Adjacency, reason: str, now: float) -> None:
+        begun = self._begun.pop(adjacency.router_id, "adjacency")
+        self._part(adjacency)
+        self.stats.syncs_failed += 1
+        self.last_error = reason
+        self._events.append(SyncFailed(adjacency.router_id, reason, self._retry, now))
+        self._not_before = now + self._retry
+        self._retry = min(self._retry * 2, RETRY_SECONDS[1])
+        if self.synchronised and self.config.mode == "burst":
+            self._want_sync(begun, now)
+
+    def _part(self, adjacency: Adjacency) -> None:
+        """Leave with a Hello that no longer lists the router (RFC 2328 10.2 1-WayReceived on its side)."""
+        del self._adjacencies[adjacency.router_id]
+        peer = self._segment.neighbors.get(adjacency.router_id)
+        if peer is not None:
+            self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)))
+        if not self._adjacencies:
+            self._hello_at = None
+
+    def _address_of(self, adjacency: Adjacency) -> int:
+        # RFC 2328 8.1: on point-to-point networks everything goes to AllSPFRouters.
+        return ALL_SPF_ROUTERS if self._segment.network == "point-to-point" else adjacency.address
+
+    def _say(self, destination: int, body: PacketBody | LinkStateRequest) -> None:
+        check_harmless(body, burst=self.config.mode == "burst")
+        self._out.append((destination, encode_packet(body, router_id=self.router_id, area=self.area or 0)))
