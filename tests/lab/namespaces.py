@@ -8,6 +8,7 @@ waits for the run's end on a pipe and sweeps at once, so that even kill -9 leave
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import re
@@ -16,13 +17,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 RUN = Path("/run/anemone-lab")
 NAMESPACES = Path("/run/netns")
 NAME = re.compile(r"lab(\d+)-\w+")
+CLONE_NEWNET = 0x40000000
+T = TypeVar("T")
 
 
 def command(*argv: str, check: bool = True, stdin: str | None = None, timeout: float = 30) -> str:
@@ -37,6 +41,20 @@ def command(*argv: str, check: bool = True, stdin: str | None = None, timeout: f
 
 def namespace_name(pid: int, node: str) -> str:
     return f"lab{pid}-{node}"
+
+
+def inside(namespace: str, function: Callable[[], T]) -> T:
+    """Call a function on a thread that lives in the namespace: sockets it makes belong there for good."""
+
+    def enter() -> T:
+        libc = ctypes.CDLL(None, use_errno=True)
+        with (NAMESPACES / namespace).open() as handle:
+            if libc.setns(handle.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
+        return function()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(enter).result()
 
 
 def namespaces_of(pid: int) -> list[str]:
