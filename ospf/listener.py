@@ -3,13 +3,13 @@
 Three modes, see `ospf.config`. What each costs the network, measured on FRR and BIRD:
 
 *passive*  nothing at all. The database fills with what is flooded, completely after one refresh (30 min).
-*burst*    one adjacency attempt that stops in Exchange (`ospf.neighbor`), then silence: the listener sends no
-           Hello any more and hears the flooding on 224.0.0.5 and 224.0.0.6 like a host. No router reaches Full,
-           so none changes an LSA. Nobody repeats a lost packet for a host, hence **doubt**: an LSA acknowledged
-           that was never heard, a gap in a sequence number, an LSA past its refresh, a long silence. Doubt
-           leads to another burst, which asks only for what is newer and removes what the router no longer has.
-           Where no flooding is to be heard (a single router on the LAN, a point-to-point link) the burst is
-           repeated every `poll_seconds`.
+*burst*    one adjacency attempt that stops in Exchange (`ospf.neighbor`), then silence: the listener sends
+           no Hello any more and hears the flooding on 224.0.0.5 and 224.0.0.6 like a host. No router reaches
+           Full, so none changes an LSA. Nobody repeats a lost packet for a host, hence **doubt**: an LSA
+           acknowledged that was never heard, a gap in a sequence number, an LSA past its refresh, a long
+           silence. Doubt leads to another burst, which asks only for what is newer and removes what the
+           router no longer has. Where no flooding is to be heard (a single router on the LAN, a
+           point-to-point link) the burst is repeated every `poll_seconds`.
 *full*     a lasting adjacency with an empty database. A DR lists the listener in its network-LSA, a
            point-to-point neighbor in its router-LSA; paths do not change since nothing leads back (16.1 2b).
 
@@ -108,6 +108,7 @@ class Listener:
         self._not_before = now
         self._retry = RETRY_SECONDS[0]
         self._resync_pause = RESYNC_SECONDS[0]
+        self._wake_at: float | None = None  # when `_begin` may find something to do without a Hello
         self._resync_at: float | None = None
         self._resync_reason = ""
         self._last_doubt = now
@@ -144,11 +145,7 @@ class Listener:
         times = [self._hello_at, self._segment.next_expiry(), self.lsdb.next_expiry(), self._audit_at]
         times += [adjacency.next_timeout() for adjacency in self._adjacencies.values()]
         times += [due for _, due in self._doubts.values()]
-        if self._resync_at is not None:
-            times.append(max(self._resync_at, self._not_before))
-        if self._may_begin() and self._segment.neighbors:
-            times.append(self._not_before)
-            times.append(self._segment.decided_at())
+        times.append(self._wake_at)
         return min((at for at in times if at is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
@@ -247,7 +244,7 @@ class Listener:
             adjacency is not None
             and adjacency.state >= State.EXCHANGE
             and self.router_id not in hello.neighbors
-            and now - adjacency.started > hello.hello_interval
+            and now - adjacency.started > max(hello.hello_interval, 1)
         ):
             self._break_off(adjacency, "the router no longer hears us", now)  # RFC 2328 10.5 1-WayReceived
         self._begin(now)
@@ -323,6 +320,7 @@ class Listener:
     def _want_sync(self, reason: str, at: float) -> None:
         if self._resync_at is None or at < self._resync_at:
             self._resync_at, self._resync_reason = at, reason
+            self._wake_at = max(at, self._not_before)
 
     def _audit(self, now: float) -> None:
         self._audit_at = now + AUDIT_SECONDS
@@ -348,6 +346,8 @@ class Listener:
             return
         if self._resync_at is not None and now < self._resync_at:
             return
+        decided_at = self._segment.decided_at()
+        self._wake_at = decided_at if decided_at is not None and decided_at > now else None
         candidates = [n for n in self._segment.candidates(now) if n.auth_type == AUTH_NONE]
         if self.config.mode == "burst":
             candidates = candidates[:1]
@@ -432,6 +432,7 @@ class Listener:
         self.last_error = reason
         self._events.append(SyncFailed(adjacency.router_id, reason, self._retry, now))
         self._not_before = now + self._retry
+        self._wake_at = self._not_before
         self._retry = min(self._retry * 2, RETRY_SECONDS[1])
         if self.synchronised and self.config.mode == "burst":
             self._want_sync(begun, now)

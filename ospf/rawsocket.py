@@ -142,7 +142,7 @@ class RawAttachment:
         return packets
 
     def send(self, destination: int, payload: bytes) -> bool:
-        """One OSPF packet from the interface's own address; False (and counted) if the kernel refused it."""
+        """One OSPF packet from the interface's own address; False (and counted) if the kernel refuses."""
         try:
             self._socket.sendto(payload, (address_text(destination), 0))
         except OSError:
