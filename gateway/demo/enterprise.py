@@ -13,7 +13,7 @@ from gateway.demo.traffic import DAY, TCP, UDP, Conversation, Process, Windows
 
 MEGABIT, GIGABIT = 1e6, 1e9
 BACKUP_CLIENT, BACKUP_SERVER, BACKUP_APP = "files-paris", "backup-1", "backup"
-BACKUP_BPS = 84 * MEGABIT
+BACKUP_BPS = 88 * MEGABIT
 LISTENING_LAN = "noc-lan"
 
 ROUTERS = (

@@ -14,7 +14,6 @@ from typing import Any
 
 from exporters.process import ExportingProcess
 from exporters.profiles import AGENT_FLOW_V4, AGENT_HOST_V4, APPLICATION_NAMES, application_id
-
 from gateway.demo.network import Host, Network
 from gateway.demo.traffic import TCP, Conversation, FlowPiece, pieces
 
@@ -33,8 +32,8 @@ def received(octets: int, loss: float) -> int:
 class SimulatedAgent:
     """The agent of one host; sans-IO, times in seconds since the epoch.
 
-
-    `origin` is when the conversations' time was 0, `skew` is how far this host's clock is ahead, `loss` the share of what is sent that never arrives.
+    `origin` is when the conversations' time was 0, `skew` how far this clock is ahead, `loss` what part
+    of what is sent to it never arrives.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.demo.enterprise import BACKUP_BPS
 from gateway.demo.network import Network
 from gateway.demo.traffic import Windows
 
@@ -39,7 +40,8 @@ SCENES = (
     Scene(
         BACKUP_START,
         "The backup starts",
-        "files-paris begins to copy 84 Mb/s to backup-1 in the data centre, over a line of 100 Mb/s.",
+        f"files-paris begins to copy {BACKUP_BPS / 1e6:.0f} Mb/s to backup-1 in the data centre, "
+        "over a line of 100 Mb/s.",
         "the line from br-paris to hq-core-1 goes to 90 %; anemone names the application and the host",
     ),
     Scene(

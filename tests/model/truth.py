@@ -143,7 +143,7 @@ class Routes:
         return distance
 
     def entry(self, host: Host) -> tuple[str, str]:
-        """The router where a host's packets enter and the link whose In they count on; ("", "") if cut off."""
+        """Where a host's packets enter: router, and the link whose In counts them; ("", "") if cut off."""
         network = self.network
         if not host.segment:
             _, sinks = covering(network, host.address)
