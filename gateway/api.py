@@ -1,0 +1,347 @@
+"""The JSON documents: `Published` in, plain dicts and lists out (what HTTP serves and `--json` prints).
+
+One function per question; each takes the immutable `Published` and already-read parameters, and never waits.  Names
+and units are those of design.md: octets, packets, bits_per_second; times are RFC 3339 UTC text; an unknown capacity or
+time is null.  A link is one router interface, its traffic the traffic *leaving* that router; the extra keys after
+design.md's (`name`, `capacity_bits_per_second`, `utilisation`) may grow, the others stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.published import Agent, Event, Published
+from gateway.query import NothingFound
+from gateway.units import rfc3339
+from ospf.links import dotted
+
+Document = dict[str, Any]
+
+LOSS_WORDS = frozenset(
+    [
+        "lost",
+        "dropped",
+        "malformed",
+        "missing",
+        "unroutable",
+        "unattributed",
+        "evicted",
+        "overflow",
+        "overflowed",
+        "errors",
+        "refused",
+        "invalid",
+        "late",
+        "discarded",
+        "truncated",
+        "rejected",
+        "unowned",
+        "unknown",
+        "failed",
+        "bad",
+    ]
+)
+
+
+def links(
+    published: Published, *, top: int | None = None, app: str | None = None, router: str | None = None
+) -> list[Document]:
+    """Links, busiest first (with `app`: those that carry it, by its rate); ties in ifIndex order."""
+    table = published.links
+    rate = table.bits_per_second
+    keep = np.ones(len(table), bool)
+    if router is not None:
+        keep &= np.array([r == router for r in table.router], bool)
+    if app is not None:
+        rate = np.zeros(len(table))
+        carries = np.zeros(len(table), bool)
+        if app in published.apps.name:
+            cells = published.link_apps.app == published.apps.name.index(app)
+            rows = published.link_apps.link[cells]
+            rate[rows] = published.link_apps.bits_per_second[cells]
+            carries[rows] = True
+        keep &= carries
+    rows = np.flatnonzero(keep)
+    rows = rows[np.argsort(-rate[rows], kind="stable")]
+    return [link_document(published, int(row)) for row in (rows if top is None else rows[:top])]
+
+
+def select(
+    documents: Iterable[Document],
+    *,
+    top: int | None = None,
+    app: str | None = None,
+    router: str | None = None,
+) -> list[Document]:
+    """The same choice and order as `links`, over documents made earlier (history, store)."""
+    kept = [
+        d
+        for d in documents
+        if (router is None or d["router"] == router) and (app is None or app in d["apps"])
+    ]
+    kept.sort(key=lambda d: -(d["bits_per_second"] if app is None else d["apps"][app]))
+    return kept[:top]
+
+
+def find_link(published: Published, text: str) -> int:
+    """Row of a link by id, by name or by ifIndex; NothingFound."""
+    table = published.links
+    for column in (table.id, table.name):
+        if text in column:
+            return column.index(text)
+    if text.isascii() and text.isdigit() and len(text) <= 5:
+        found = np.flatnonzero(table.ifindex == int(text))
+        if len(found):
+            return int(found[0])
+    raise NothingFound(
+        "link", f"no link {text!r}", "`anemone links` lists them: give an id, a name or an ifIndex"
+    )
+
+
+def link_document(published: Published, row: int) -> Document:
+    """One link in the shape of design.md; `apps` holds what flows now, biggest first."""
+    table = published.links
+    capacity = float(table.capacity[row])
+    rate = float(table.bits_per_second[row])
+    cells = cells_of_link(published, row)
+    return {
+        "id": table.id[row],
+        "kind": table.kind[row],
+        "ifindex": int(table.ifindex[row]),
+        "router": table.router[row],
+        "interface": table.interface[row],
+        "neighbor": table.neighbor[row],
+        "area": table.area[row],
+        "cost": int(table.cost[row]),
+        "up": bool(table.up[row]),
+        "octets": int(table.octets[row]),
+        "packets": int(table.packets[row]),
+        "bits_per_second": rate,
+        "apps": {
+            published.apps.name[published.link_apps.app[cell]]: float(
+                published.link_apps.bits_per_second[cell]
+            )
+            for cell in cells
+            if published.link_apps.bits_per_second[cell] > 0
+        },
+        "name": table.name[row],
+        "capacity_bits_per_second": capacity or None,
+        "utilisation": rate / capacity if capacity else None,
+    }
+
+
+def cells_of_link(published: Published, row: int) -> NDArray[np.int64]:
+    """Rows of `link_apps` that belong to a link, biggest rate first."""
+    table = published.link_apps
+    first, last = np.searchsorted(table.link, [row, row + 1])
+    cells = np.arange(first, last)
+    return cells[np.lexsort((-table.octets[cells].astype(np.float64), -table.bits_per_second[cells]))]
+
+
+def link(published: Published, row: int) -> Document:
+    """Everything about one link: the list's keys, In counters, every application and the top talkers."""
+    table, cell_table, apps = published.links, published.link_apps, published.apps
+    octets = int(table.octets[row])
+    changed = float(table.last_change[row])
+    return link_document(published, row) | {
+        "in_octets": int(table.in_octets[row]),
+        "in_packets": int(table.in_packets[row]),
+        "in_bits_per_second": float(table.in_bits_per_second[row]),
+        "last_change": rfc3339(changed) if changed else None,
+        "applications": [
+            {
+                "id": int(apps.id[cell_table.app[cell]]),
+                "name": apps.name[cell_table.app[cell]],
+                "octets": int(cell_table.octets[cell]),
+                "packets": int(cell_table.packets[cell]),
+                "bits_per_second": float(cell_table.bits_per_second[cell]),
+                "share_of_octets": int(cell_table.octets[cell]) / octets if octets else 0.0,
+            }
+            for cell in cells_of_link(published, row)
+        ],
+        "talkers": [
+            {
+                "source": talker.source,
+                "destination": talker.destination,
+                "app": apps.name[talker.app],
+                "bits_per_second": talker.bits_per_second,
+            }
+            for talker in sorted(published.talkers, key=lambda t: -t.bits_per_second)
+            if talker.link == row
+        ],
+    }
+
+
+def routers(published: Published, names: Mapping[str, str]) -> list[Document]:
+    """Every router seen, by router id, with the traffic of the last closed bin.
+
+    `forwarded_bits_per_second` is all that leaves by the router's interfaces; `sourced` entered the network at it, `sunk`
+    left the network at it.  What is sunk on a LAN is split over the LAN's routers as their Out rates there, which is
+    exact when the LAN carries no transit.
+    """
+    table, matrix = published.links, published.matrix
+    names = sorted(set(table.router) | _topology_routers(published), key=_router_order)
+    forwarded = _sums(table.router, table.bits_per_second)
+    sourced = _sums(matrix.source, matrix.bits_per_second)
+    delivered = _sums(matrix.destination, matrix.bits_per_second)
+    sunk = {name: delivered.get(name, 0.0) for name in names}
+    for prefix, rate in delivered.items():
+        if prefix not in sunk:
+            rows = [
+                i
+                for i, neighbor in enumerate(table.neighbor)
+                if neighbor == prefix and table.kind[i] == "transit"
+            ]
+            total = float(table.bits_per_second[rows].sum()) if rows else 0.0
+            for i in rows if total else []:
+                sunk[table.router[i]] += rate * float(table.bits_per_second[i]) / total
+    by_router: dict[str, list[int]] = {}
+    for row, name in enumerate(table.router):
+        by_router.setdefault(name, []).append(row)
+    in_topology = _topology_routers(published)
+    return [
+        {
+            "router": name,
+            "name": names.get(name, ""),
+            "up": name in in_topology if published.topology is not None else bool(table.up[rows].any()),
+            "links": len(rows),
+            "links_up": int(table.up[rows].sum()),
+            "neighbors": sorted(
+                {table.neighbor[i] for i in rows if table.kind[i] == "transit" and table.up[i]}
+            ),
+            "forwarded_bits_per_second": forwarded.get(name, 0.0),
+            "sourced_bits_per_second": sourced.get(name, 0.0),
+            "sunk_bits_per_second": sunk[name],
+        }
+        for name in names
+        for rows in [by_router.get(name, [])]
+    ]
+
+
+def apps(published: Published) -> list[Document]:
+    """Applications that ever carried traffic, busiest first; octets count every flow once, not once per link."""
+    table = published.apps
+    rows = np.lexsort((-table.octets.astype(np.float64), -table.bits_per_second))
+    total = float(table.bits_per_second.sum())
+    return [
+        {
+            "id": int(table.id[row]),
+            "name": table.name[row],
+            "octets": int(table.octets[row]),
+            "packets": int(table.packets[row]),
+            "bits_per_second": float(table.bits_per_second[row]),
+            "share": float(table.bits_per_second[row]) / total if total else 0.0,
+        }
+        for row in rows
+        if table.octets[row] or table.bits_per_second[row]
+    ]
+
+
+def agents(published: Published) -> list[Document]:
+    """Host agents by name; `age_seconds` since the last report."""
+    return [
+        agent_document(agent, published.time)
+        for agent in sorted(published.agents, key=lambda a: (a.name, a.id))
+    ]
+
+
+def agent_document(agent: Agent, now: float) -> Document:
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "live": agent.live,
+        "exporter": agent.exporter,
+        "addresses": list(agent.addresses),
+        "gateway": agent.gateway,
+        "layer": agent.layer,
+        "interval_seconds": agent.interval_seconds,
+        "last_seen": rfc3339(agent.last_seen),
+        "age_seconds": max(0.0, now - agent.last_seen),
+        "records": agent.records,
+        "lost": agent.lost,
+    }
+
+
+def matrix(published: Published) -> list[Document]:
+    """Traffic from router to router (or LAN), biggest pair first, split by application."""
+    table = published.matrix
+    pairs: dict[tuple[str, str], dict[str, float]] = {}
+    for source, destination, app, rate in zip(
+        table.source, table.destination, table.app.tolist(), table.bits_per_second.tolist(), strict=True
+    ):
+        cell = pairs.setdefault((source, destination), {})
+        cell[published.apps.name[app]] = cell.get(published.apps.name[app], 0.0) + rate
+    documents = [
+        {
+            "source": source,
+            "destination": destination,
+            "bits_per_second": sum(split.values()),
+            "apps": dict(sorted(split.items(), key=lambda item: -item[1])),
+        }
+        for (source, destination), split in pairs.items()
+    ]
+    return sorted(documents, key=lambda d: (-d["bits_per_second"], d["source"], d["destination"]))
+
+
+def events(published: Published, since: float | None = None) -> list[Document]:
+    """What happened, oldest first; `since` (seconds) is exclusive, so that a reader can ask from its last event on."""
+    return [event_document(event) for event in published.events if since is None or event.time > since]
+
+
+def event_document(event: Event) -> Document:
+    return {"time": rfc3339(event.time), "kind": event.kind, "subject": event.subject, "detail": event.detail}
+
+
+def status(published: Published, version: str) -> Document:
+    """The gateway itself: how long, how far, how much, what was lost."""
+    live = sum(agent.live for agent in published.agents)
+    return {
+        "version": version,
+        "time": rfc3339(published.time),
+        "started": rfc3339(published.started),
+        "uptime_seconds": max(0.0, published.time - published.started),
+        "watermark": rfc3339(published.watermark),
+        "bin_seconds": published.bin_seconds,
+        "topology_version": published.topology_version,
+        "routers": len(set(published.links.router) | _topology_routers(published)),
+        "links": len(published.links),
+        "links_up": int(published.links.up.sum()),
+        "applications": sum(1 for octets in published.apps.octets.tolist() if octets),
+        "agents": len(published.agents),
+        "agents_live": live,
+        "bits_per_second": float(published.apps.bits_per_second.sum()),
+        "losses": losses(published),
+        "components": {name: dict(counters) for name, counters in published.stats.items()},
+    }
+
+
+def losses(published: Published) -> list[Document]:
+    """Every counter that counts something lost and is not zero, and the agents' own losses."""
+    found: list[Document] = []
+    for component, counters in published.stats.items():
+        for counter, value in counters.items():
+            if value and LOSS_WORDS & set(counter.split("_")):
+                found.append({"component": component, "counter": counter, "value": value})
+    lost = sum(agent.lost for agent in published.agents)
+    if lost:
+        found.append({"component": "agents", "counter": "records_lost", "value": lost})
+    return found
+
+
+def _sums(keys: Sequence[str], values: Iterable[float]) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for key, value in zip(keys, values, strict=True):
+        sums[key] = sums.get(key, 0.0) + float(value)
+    return sums
+
+
+def _topology_routers(published: Published) -> set[str]:
+    return {dotted(router) for router in published.topology.routers.tolist()} if published.topology else set()
+
+
+def _router_order(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in name.split(".")) if name.replace(".", "").isdigit() else (0,)

@@ -1,0 +1,37 @@
+"""One log line per cause and minute; the rest is counted and told with the next line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+INTERVAL = 60.0  # s between two lines of one cause
+MAX_CAUSES = 1000
+
+
+@dataclass
+class _Cause:
+    last: float
+    suppressed: int = 0
+
+
+class Complaints:
+    """Decides which complaints are said; time is an argument."""
+
+    def __init__(self, interval: float = INTERVAL) -> None:
+        self._interval = interval
+        self._causes: dict[str, _Cause] = {}
+
+    def say(self, cause: str, text: str, now: float) -> str | None:
+        """The line to log, or None when this cause was told less than a minute ago."""
+        known = self._causes.get(cause)
+        if known is None:
+            if len(self._causes) >= MAX_CAUSES:
+                self._causes.pop(min(self._causes, key=lambda c: self._causes[c].last))
+            self._causes[cause] = _Cause(now)
+            return text
+        if now - known.last < self._interval:
+            known.suppressed += 1
+            return None
+        more = f" ({known.suppressed} more since)" if known.suppressed else ""
+        self._causes[cause] = _Cause(now)
+        return text + more

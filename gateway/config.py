@@ -1,0 +1,225 @@
+"""gateway.toml: typed, frozen, unknown keys refused with the dotted key and what is allowed.
+
+Every key has a default that is safe: nothing listens beyond loopback unless told to.  `load` reads and checks a
+file, `dump` prints the effective configuration as TOML.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from gateway.errors import ConfigError
+from ospf.config import AttachConfig
+from ospf.errors import OspfError
+
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+Octets = Annotated[int, Meta(ge=0, le=1000)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every table: frozen, keyword-only, closed."""
+
+
+class Ospf(Section, frozen=True):
+    attach: tuple[AttachConfig, ...] = ()
+
+
+class Collect(Section, frozen=True):
+    ipfix: tuple[str, ...] = ("udp://127.0.0.1:4739",)
+    queue_datagrams: Annotated[int, Meta(ge=64, le=1_000_000)] = 65536
+    receive_buffer_octets: Annotated[int, Meta(ge=4096, le=1 << 30)] = 8 << 20
+    sessions: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
+    late_seconds: Seconds = 600.0  # records older than this are counted and left out
+
+
+class View(Section, frozen=True):
+    bin_seconds: Annotated[float, Meta(ge=1, le=3600)] = 10.0
+    l2_overhead_octets: Octets = 14
+    agent_interval_seconds: Seconds = 5.0  # assumed until an agent states its own
+    applications: Annotated[int, Meta(ge=8, le=65536)] = 4096
+
+
+class Links(Section, frozen=True):
+    """Capacities in bits per second, by link id ("router:interface"); 0 = unknown."""
+
+    default_capacity_bits_per_second: Annotated[float, Meta(ge=0)] = 0.0
+    capacity: dict[str, Annotated[float, Meta(ge=0)]] = {}
+
+
+class Snmp(Section, frozen=True):
+    listen: tuple[str, ...] = ("udp://127.0.0.1:1161",)
+    communities: dict[str, tuple[str, ...]] = {}
+    contact: str = ""
+    location: str = ""
+    name: str = "anemone"
+    interface_type: Annotated[int, Meta(ge=1, le=300)] = 6  # ifType served; 6 is found by every NMS
+
+
+class Http(Section, frozen=True):
+    listen: str = "127.0.0.1:8161"
+
+
+class Export(Section, frozen=True):
+    to: str
+    format: Literal["ipfix"] = "ipfix"
+    profile: Literal["all-hops"] = "all-hops"
+    template_refresh_seconds: Annotated[float, Meta(ge=1, le=600)] = 60.0
+
+
+class StoreSection(Section, frozen=True):
+    flush_seconds: Annotated[float, Meta(ge=0.5, le=300)] = 5.0
+    rollup_days: Annotated[float, Meta(gt=0, le=3660)] = 7.0
+
+
+class GatewayConfig(Section, frozen=True):
+    state_dir: str = "/var/lib/anemone"
+    run_dir: str = ""  # empty: /run/anemone when writable, else state_dir
+    ospf: Ospf = Ospf()
+    collect: Collect = Collect()
+    view: View = View()
+    links: Links = Links()
+    names: dict[str, str] = {}  # router id -> name shown
+    snmp: Snmp = Snmp()
+    http: Http = Http()
+    store: StoreSection = StoreSection()
+    export: tuple[Export, ...] = ()
+
+
+def load(path: str | Path) -> GatewayConfig:
+    """Read and check a gateway.toml; ConfigError names the dotted key and the remedy."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    return parse(tree, str(path))
+
+
+def parse(tree: dict[str, Any], where: str = "configuration") -> GatewayConfig:
+    """Check a parsed TOML tree."""
+    try:
+        config = msgspec.convert(tree, GatewayConfig)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_explain(str(error))}") from error
+    except OspfError as error:
+        raise ConfigError(f"{where}: ospf.attach: {error}") from error
+    for key, value in _endpoints(config):
+        try:
+            endpoint(value)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {key}: {error}") from None
+    for community, sources in config.snmp.communities.items():
+        for source in sources:
+            _network(f"{where}: snmp.communities.{community}", source)
+    for router in config.names:
+        _address(f"{where}: names.{router}", router)
+    return config
+
+
+def _endpoints(config: GatewayConfig) -> list[tuple[str, str]]:
+    pairs = [("collect.ipfix", url) for url in config.collect.ipfix]
+    pairs += [("snmp.listen", url) for url in config.snmp.listen]
+    pairs += [("export.to", export.to) for export in config.export]
+    pairs += [("http.listen", "tcp://" + config.http.listen)]
+    return pairs
+
+
+def endpoint(url: str) -> tuple[str, str, int]:
+    """(scheme, host, port) of udp://HOST:PORT; ConfigError with the expected form otherwise."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(f"{url!r}: {error}; expected udp://ADDRESS:PORT") from None
+    if parts.scheme not in ("udp", "tcp") or not parts.hostname or port is None or parts.path:
+        raise ConfigError(f"{url!r}: expected udp://ADDRESS:PORT, PORT 1-65535")
+    return parts.scheme, parts.hostname, port
+
+
+def _network(key: str, text: str) -> None:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}; expected a prefix such as 127.0.0.0/8") from None
+
+
+def _address(key: str, text: str) -> None:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ConfigError(f"{key}: {text!r} is no router id; expected four octets such as 10.0.0.1") from None
+
+
+def _explain(message: str) -> str:
+    """msgspec's `... - at `$.ospf.attach[0].mode`` as `ospf.attach[0].mode: ...`, with the known keys."""
+    match = re.search(r"(.*?) - at `\$\.?(.*?)`$", message)
+    text, key = match.groups() if match else (message, "")
+    unknown = re.search(r"contains unknown field `(.*?)`", text)
+    if unknown:
+        dotted = f"{key}.{unknown.group(1)}" if key else unknown.group(1)
+        known = ", ".join(_known_keys(key))
+        return f"{dotted}: unknown key; known here: {known}"
+    return f"{key}: {text}" if key else text
+
+
+def _known_keys(dotted: str) -> list[str]:
+    kind: Any = GatewayConfig
+    for part in re.sub(r"\[.*?\]", "", dotted).split("."):
+        if not part:
+            continue
+        fields = {f.name: f.type for f in msgspec.structs.fields(kind)}
+        kind = fields.get(part, kind)
+        arguments = [
+            a for a in getattr(kind, "__args__", ()) if isinstance(a, type) and issubclass(a, msgspec.Struct)
+        ]
+        kind = arguments[0] if arguments else kind
+    return [f.name for f in msgspec.structs.fields(kind)]
+
+
+def dump(config: GatewayConfig) -> str:
+    """The effective configuration as TOML."""
+    lines: list[str] = []
+    _dump_table(msgspec.to_builtins(config), "", lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _dump_table(tree: dict[str, Any], prefix: str, lines: list[str]) -> None:
+    tables = {k: v for k, v in tree.items() if isinstance(v, dict)}
+    arrays = {k: v for k, v in tree.items() if isinstance(v, list | tuple) and v and isinstance(v[0], dict)}
+    for key, value in tree.items():
+        if value is not None and key not in tables and key not in arrays:
+            lines.append(f"{_key(key)} = {_value(value)}")
+    for key, value in tables.items():
+        name = f"{prefix}{_key(key)}"
+        lines += ["", f"[{name}]"]
+        _dump_table(value, f"{name}.", lines)
+    for key, rows in arrays.items():
+        name = f"{prefix}{_key(key)}"
+        for row in rows:
+            lines += ["", f"[[{name}]]"]
+            _dump_table(row, f"{name}.", lines)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(v) for v in value) + "]"
+    if isinstance(value, str):
+        return msgspec.json.encode(value).decode()
+    return repr(value)

@@ -1,0 +1,302 @@
+"""The HTTP side: a Twisted site that answers from the current `Published`, on the reactor's thread.
+
+JSON API under /api/, Prometheus text at /metrics, /healthz, and one page at /.  Read-only: GET and HEAD.  A view is
+immutable, so answers are kept per view and question; a new view drops them all.  Errors are JSON with the field at
+fault and the remedy: 400 cannot be read, 404 the answer is no, 405 not GET, 503 nothing published yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from twisted.logger import Logger
+from twisted.web.http import Request
+from twisted.web.resource import EncodingResourceWrapper, Resource
+from twisted.web.server import GzipEncoderFactory, Site
+from twisted.web.server import Request as SiteRequest
+
+from gateway import api, metrics, network_api, page, query
+from gateway.errors import GatewayError
+from gateway.published import Published
+from gateway.query import NothingFound, QueryError
+from ospf.topology import Topology
+
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+STALE_BINS, STALE_SECONDS = 6, 30.0  # /healthz says no when the view is older than both
+MAX_KEPT_ANSWERS = 128
+MAX_KEPT_OCTETS = 32 << 20
+IDLE_SECONDS = 60
+SHUT = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": page.CONTENT_SECURITY_POLICY,
+}
+
+Current = Callable[[], Published | None]
+History = Callable[[float], list[dict[str, Any]]]
+TopologyAt = Callable[[float], Topology | None]
+
+
+@dataclass
+class HttpStats:
+    requests: int = 0
+    answered_from_kept: int = 0
+    refused: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the server reads; all callables run on the reactor's thread and must not wait."""
+
+    current: Current
+    history: History | None = None
+    topology_at: TopologyAt | None = None
+    names: Mapping[str, str] = field(default_factory=dict)  # router id -> name shown
+    version: str = ""
+    now: Callable[[], float] = time.time
+
+
+def program_version() -> str:
+    try:
+        return installed_version("anemone")
+    except PackageNotFoundError:
+        return "development"
+
+
+def make_site(
+    current: Current,
+    history: History | None = None,
+    topology_at: TopologyAt | None = None,
+    names: Mapping[str, str] | None = None,
+) -> QuietSite:
+    """The site to listen with.
+
+    `current()` gives the newest view or None; `history(t)` the links (JSON of design.md) as they were at `t` seconds;
+    `topology_at(t)` the topology that held then; `names` router id -> name.  `site.stats` counts.
+    """
+    answers = Answers(Sources(current, history, topology_at, dict(names or {}), program_version()))
+    resource = EncodingResourceWrapper(Door(answers), [GzipEncoderFactory()])
+    return QuietSite(resource, answers.stats)
+
+
+class QuietSite(Site):
+    """A site that logs no line per request and shows no tracebacks."""
+
+    displayTracebacks = False
+
+    def __init__(self, resource: Any, stats: HttpStats) -> None:
+        super().__init__(resource, timeout=IDLE_SECONDS)
+        self.stats = stats
+
+    def log(self, request: Request) -> None:
+        """Nothing: requests are counted, not written down."""
+
+
+class Door(Resource):
+    """Every path; GET and HEAD."""
+
+    isLeaf = True
+    log = Logger(namespace="gateway.http")
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__()
+        self._answers = answers
+
+    def render(self, request: SiteRequest) -> bytes:
+        stats = self._answers.stats
+        stats.requests += 1
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader("Allow", "GET, HEAD")
+            answer = refusal(405, "method", "only GET is answered here", "ask with GET: the API is read-only")
+        else:
+            try:
+                answer = self._answers.answer(request.path, _arguments(request))
+            except Exception:
+                stats.failed += 1
+                self.log.failure("no answer for {uri!r}", uri=request.uri[:200])
+                answer = refusal(
+                    500, "", "the gateway failed on this question", "its log says why; please report it"
+                )
+        if 400 <= answer.status < 500:
+            stats.refused += 1
+        request.setResponseCode(answer.status)
+        request.setHeader("Content-Type", answer.content_type)
+        for name, value in SHUT.items():
+            request.setHeader(name, value)
+        return answer.body
+
+
+class Answers:
+    """Questions to answers; keeps those of the current view."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self.stats = HttpStats()
+        self._view: Published | None = None
+        self._kept: dict[tuple[bytes, tuple[tuple[str, str], ...]], Answer] = {}
+        self._kept_octets = 0
+        self._documents: dict[str, Callable[[Published, Arguments], Any]] = {
+            "links": self._links,
+            "routers": lambda published, given: api.routers(published, sources.names),
+            "apps": lambda published, given: api.apps(published),
+            "agents": lambda published, given: api.agents(published),
+            "matrix": lambda published, given: api.matrix(published),
+            "path": self._path,
+            "topology": self._topology,
+            "topology/diff": self._topology_diff,
+            "events": self._events,
+            "status": lambda published, given: api.status(published, sources.version),
+        }
+
+    def answer(self, path: bytes, arguments: dict[str, str]) -> Answer:
+        published = self._sources.current()
+        if published is not self._view:
+            self._view, self._kept, self._kept_octets = published, {}, 0
+        key = (path, tuple(sorted(arguments.items())))
+        kept = self._kept.get(key)
+        if kept is not None:
+            self.stats.answered_from_kept += 1
+            return kept
+        try:
+            answer = self._fresh(unquote(path.decode("latin-1")), published, Arguments(arguments))
+        except QueryError as error:
+            return refusal(400, error.field, error.problem, error.remedy)
+        except NothingFound as error:
+            return refusal(404, error.field, error.problem, error.remedy)
+        except GatewayError as error:
+            return refusal(400, "", str(error), "")
+        # History grows and health ages without a new view.
+        past = "at" in arguments or path.endswith(b"/diff") or path == b"/healthz"
+        room = len(self._kept) < MAX_KEPT_ANSWERS and self._kept_octets + len(answer.body) <= MAX_KEPT_OCTETS
+        if answer.status == 200 and room and not past:
+            self._kept[key] = answer
+            self._kept_octets += len(answer.body)
+        return answer
+
+    def _fresh(self, path: str, published: Published | None, given: Arguments) -> Answer:
+        version = self._sources.version
+        if published is None:
+            if path == "/":
+                return Answer(503, HTML, page.render_starting(version).encode())
+            return refusal(
+                503, "", "the gateway is starting: nothing is published yet", "ask again in a moment"
+            )
+        if path == "/":
+            given.none_left()
+            return Answer(200, HTML, page.render(published, version, self._sources.names).encode())
+        if path == "/metrics":
+            given.none_left()
+            return Answer(200, metrics.CONTENT_TYPE, metrics.render(published, version).encode())
+        if path == "/healthz":
+            return self._health(published)
+        if path.startswith("/api/link/"):
+            given.none_left()
+            return document(api.link(published, api.find_link(published, path.removeprefix("/api/link/"))))
+        make = self._documents.get(path.removeprefix("/api/")) if path.startswith("/api/") else None
+        if make is None:
+            known = ", ".join(f"/api/{name}" for name in [*self._documents, "link/ID"])
+            raise NothingFound(
+                "path", f"nothing is at {path[:100]}", f"there are {known}, /metrics, /healthz and /"
+            )
+        made = make(published, given)
+        given.none_left()
+        return document(made)
+
+    def _health(self, published: Published) -> Answer:
+        age = max(0.0, self._sources.now() - published.time)
+        if age > max(STALE_SECONDS, STALE_BINS * published.bin_seconds):
+            return refusal(503, "", f"the view is {age:.0f} s old", "see the gateway's log and /api/status")
+        return document({"status": "ok", "view_age_seconds": age})
+
+    def _links(self, published: Published, given: Arguments) -> Any:
+        at, top = given.moment("at", published.time), given.text("top")
+        app, router = given.text("app"), given.text("router")
+        count = None if top is None else query.whole_number("top", top)
+        wanted = None if router is None else query.router_id("router", router)
+        if at is None:
+            return api.links(published, top=count, app=app, router=wanted)
+        if self._sources.history is None:
+            raise NothingFound("at", "this gateway keeps no history", "ask without `at`")
+        return api.select(self._sources.history(at), top=count, app=app, router=wanted)
+
+    def _path(self, published: Published, given: Arguments) -> Any:
+        source, destination = given.required("src"), given.required("dst")
+        return network_api.path(
+            published, query.address("src", source), query.address("dst", destination), self._sources.names
+        )
+
+    def _topology(self, published: Published, given: Arguments) -> Any:
+        at = given.moment("at", published.time)
+        held = published.topology if at is None else self._held("at", at)
+        return network_api.topology(held, self._sources.names)
+
+    def _topology_diff(self, published: Published, given: Arguments) -> Any:
+        old, new = (query.moment(name, given.required(name), published.time) for name in ("from", "to"))
+        return network_api.changes(self._held("from", old), self._held("to", new))
+
+    def _held(self, name: str, at: float) -> Topology | None:
+        if self._sources.topology_at is None:
+            raise NothingFound(name, "this gateway keeps no earlier topologies", f"ask without `{name}`")
+        return self._sources.topology_at(at)
+
+    def _events(self, published: Published, given: Arguments) -> Any:
+        return api.events(published, given.moment("since", published.time))
+
+
+class Arguments:
+    """The query string's parameters, each taken once; what is left over was not understood."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._left = dict(given)
+
+    def text(self, name: str) -> str | None:
+        return self._left.pop(name, None)
+
+    def required(self, name: str) -> str:
+        value = self.text(name)
+        if not value:
+            raise QueryError(name, "is missing", f"add {name}=... to the question")
+        return value
+
+    def moment(self, name: str, now: float) -> float | None:
+        value = self.text(name)
+        return None if value is None else query.moment(name, value, now)
+
+    def none_left(self) -> None:
+        for name in self._left:
+            raise QueryError(name[:40], "is not a parameter of this question", "leave it out")
+
+
+def document(made: Any, status: int = 200) -> Answer:
+    """JSON, one document, newline at the end."""
+    return Answer(status, JSON, msgspec.json.encode(made) + b"\n")
+
+
+def refusal(status: int, at: str, problem: str, remedy: str) -> Answer:
+    """The one shape of every error."""
+    return document({"error": problem, "field": at, "remedy": remedy}, status)
+
+
+def _arguments(request: SiteRequest) -> dict[str, str]:
+    """Query parameters as text; of a repeated one the last counts."""
+    return {
+        name.decode("utf-8", "replace"): values[-1].decode("utf-8", "replace")
+        for name, values in request.args.items()
+    }

@@ -1,0 +1,108 @@
+"""Names that must survive: ifIndex of every interface, id of every application (design: Identity).
+
+ifIndex 1-65534, unique gateway-wide, allocated once, never reused.  An interface known only by its stub prefix that
+turns out to hold an interface address keeps its ifIndex under the new name.  Application ids are 24-bit selectors,
+0 unknown, 1 unattributed, 2 other.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+
+from gateway.errors import GatewayError
+from ospf.topology import LinkKey
+
+MAX_IFINDEX = 65534
+RESERVED_APPLICATIONS = ("unknown", "unattributed", "other")
+UNKNOWN, UNATTRIBUTED, OTHER = range(3)
+MAX_APPLICATIONS = 4096
+
+
+class IfIndexMap:
+    """LinkKey <-> ifIndex; `dirty` holds what the store has not seen yet."""
+
+    def __init__(self, known: Mapping[LinkKey, int] = {}) -> None:
+        self._index = dict(known)
+        self._next = max(self._index.values(), default=0) + 1
+        self.dirty: dict[int, LinkKey] = {}
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def items(self) -> Iterable[tuple[LinkKey, int]]:
+        return self._index.items()
+
+    def get(self, key: LinkKey) -> int | None:
+        return self._index.get(key)
+
+    def allocate(self, keys: Iterable[LinkKey]) -> list[int]:
+        """ifIndex of every key, new ones allocated; GatewayError when 65534 interfaces have been seen."""
+        keys = list(keys)
+        present = set(keys)
+        return [self._index.get(key) or self._adopt(key, present) for key in keys]
+
+    def _adopt(self, key: LinkKey, present: set[LinkKey]) -> int:
+        former = self._former(key, present)
+        if former is not None:
+            index = self._index.pop(former)
+        elif self._next > MAX_IFINDEX:
+            raise GatewayError("more than 65534 interfaces seen: split the network over several gateways")
+        else:
+            index = self._next
+            self._next += 1
+        self._index[key] = index
+        self.dirty[index] = key
+        return index
+
+    def _former(self, key: LinkKey, present: set[LinkKey]) -> LinkKey | None:
+        """The row of the same router that was named by the prefix this interface address falls in."""
+        try:
+            address = ipaddress.IPv4Address(key.interface)
+        except ValueError:
+            return None
+        for other in self._index:
+            if other.router != key.router or other.instance != key.instance or "/" not in other.interface:
+                continue
+            if other not in present and address in ipaddress.IPv4Network(other.interface, strict=False):
+                return other
+        return None
+
+    def known_addresses(self) -> dict[int, set[int]]:
+        """Router id -> interface addresses ever seen on it (for `ospf.topology.build_topology`)."""
+        known: dict[int, set[int]] = {}
+        for key in self._index:
+            try:
+                known.setdefault(key.router, set()).add(int(ipaddress.IPv4Address(key.interface)))
+            except ValueError:
+                continue
+        return known
+
+
+class ApplicationIds:
+    """Application name <-> gateway id; bounded: past `limit` names the tail becomes `other`, counted."""
+
+    def __init__(self, known: Mapping[str, int] = {}, limit: int = MAX_APPLICATIONS) -> None:
+        self._id = dict(known)
+        for number, name in enumerate(RESERVED_APPLICATIONS):
+            self._id.setdefault(name, number)
+        self._next = max(self._id.values()) + 1
+        self._limit = limit
+        self.overflowed = 0
+        self.dirty: dict[str, int] = {}
+
+    def id(self, name: str) -> int:
+        """Id of a name, allocated when new; OTHER when the table is full."""
+        found = self._id.get(name)
+        if found is not None:
+            return found
+        if len(self._id) >= self._limit:
+            self.overflowed += 1
+            return OTHER
+        self._id[name] = self._next
+        self.dirty[name] = self._next
+        self._next += 1
+        return self._id[name]
+
+    def names(self) -> dict[int, str]:
+        return {number: name for name, number in self._id.items()}

@@ -1,0 +1,213 @@
+"""The JSON documents that need the routed network itself: topology, its changes, and the path between two addresses.
+
+Pure like `gateway.api`.  A source enters where its host's agent says (default gateway), else at the router that owns
+the address, else at the best attachment of its prefix; `source.assumed` tells when that was a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gateway.api import Document
+from gateway.attachment import LongestPrefixMatch
+from gateway.published import Published
+from gateway.query import NothingFound
+from gateway.units import rfc3339
+from ospf.history import diff as topology_diff
+from ospf.links import KIND_NAMES, dotted, prefix_text
+from ospf.paths import Paths
+from ospf.prefixes import EXT2, INTRA, ROUTE_TYPE_NAMES, PrefixTable
+from ospf.topology import Topology
+
+NO_TOPOLOGY = "is an [[ospf.attach]] configured, and does `anemone status` show LSAs received?"
+
+
+def topology(held: Topology | None, names: Mapping[str, str]) -> Document:
+    """One topology version: routers, transit networks, links, prefixes."""
+    held = known(held)
+    links, prefixes = held.links, held.prefixes
+    networks = range(len(held.routers), held.n_vertices)
+    lan_routers: dict[int, list[str]] = {vertex: [] for vertex in networks}
+    for row, target in enumerate(links.target.tolist()):
+        if target in lan_routers and links.up[row]:
+            lan_routers[target].append(dotted(int(links.router[row])))
+    return {
+        "version": held.version,
+        "time": rfc3339(held.time),
+        "area": held.area,
+        "instance": held.instance,
+        "routers": [
+            {
+                "router": dotted(router),
+                "name": names.get(dotted(router), ""),
+                "up": bool(held.alive[vertex]),
+                "links": int((links.router == router).sum()),
+            }
+            for vertex, router in enumerate(held.routers.tolist())
+        ],
+        "networks": [
+            {
+                "prefix": held.vertex_name(vertex),
+                "designated_router": dotted(int(held.network_address[vertex - len(held.routers)])),
+                "routers": lan_routers[vertex],
+            }
+            for vertex in networks
+        ],
+        "links": [
+            {
+                "id": str(key),
+                "kind": KIND_NAMES[links.kind[row]],
+                "router": dotted(key.router),
+                "interface": key.interface,
+                "neighbor": links.neighbor[row],
+                "cost": int(links.cost[row]),
+                "up": bool(links.up[row]),
+            }
+            for row, key in enumerate(links.keys)
+        ],
+        "prefixes": [
+            {
+                "prefix": prefix_text(network, plen),
+                "type": ROUTE_TYPE_NAMES[prefixes.route_type[row]],
+                "at": sorted({held.vertex_name(v) for v in prefixes.vertex[first:last].tolist()}),
+                "cost": int(prefixes.cost[first:last].min(initial=0xFFFFFFFF))
+                if prefixes.route_type[row] != EXT2
+                else int(prefixes.metric[row]),
+            }
+            for row, (network, plen, first, last) in enumerate(
+                zip(
+                    prefixes.network.tolist(),
+                    prefixes.plen.tolist(),
+                    prefixes.start[:-1].tolist(),
+                    prefixes.start[1:].tolist(),
+                    strict=True,
+                )
+            )
+        ],
+    }
+
+
+def changes(old: Topology | None, new: Topology | None) -> list[Document]:
+    """What happened between two versions."""
+    old, new = known(old), known(new)
+    if old.version == new.version:
+        return []
+    return [
+        {"time": rfc3339(event.time), "kind": event.kind, "subject": event.subject, "detail": event.detail}
+        for event in topology_diff(old, new)
+    ]
+
+
+def path(published: Published, source: int, destination: int, names: Mapping[str, str]) -> Document:
+    """The way from one address to another, router by router, with the share of the traffic that passes each hop."""
+    held, paths = known(published.topology), published.paths
+    assert paths is not None  # published together with the topology
+    table = held.prefixes
+    row = _prefix_row(held, "dst", destination)
+    starts, assumed, source_prefix = _entries(published, held, source)
+    if source_prefix == row and table.route_type[row] == INTRA and len(starts) == 1:
+        raise NothingFound(
+            "dst", f"{dotted(source)} and {dotted(destination)} share a link", "no router is crossed"
+        )
+    best = _best_start(paths, table, starts, row)
+    if best is None:
+        problem = f"no path from {dotted(source)} to {dotted(destination)}"
+        raise NothingFound("dst", problem, "the network is split: see `anemone events`")
+    vertex, entry = best
+    hops = [
+        {
+            "router": dotted(int(router)),
+            "name": names.get(dotted(int(router)), ""),
+            "ingress": _link_id(held, ingress),
+            "egress": _link_id(held, egress),
+            "share": float(share),
+            "cost": float(distance),
+        }
+        for router, ingress, egress, share, distance in paths.trace(vertex, row)
+    ]
+    if hops and hops[0]["ingress"] is None:
+        hops[0]["ingress"] = _link_id(held, entry)
+    return {
+        "source": {
+            "address": dotted(source),
+            "prefix": _prefix_text(held, source_prefix),
+            "at": held.vertex_name(vertex),
+            "assumed": assumed,
+        },
+        "destination": {
+            "address": dotted(destination),
+            "prefix": _prefix_text(held, row),
+            "type": ROUTE_TYPE_NAMES[table.route_type[row]],
+        },
+        "topology_version": held.version,
+        "hops": hops,
+    }
+
+
+def known(held: Topology | None) -> Topology:
+    """The topology, or NothingFound while there is none."""
+    if held is None:
+        raise NothingFound("topology", "no topology is known yet", NO_TOPOLOGY)
+    return held
+
+
+def _prefix_row(held: Topology, field: str, address: int) -> int:
+    table = held.prefixes
+    row = -1
+    if len(table):
+        lookup = LongestPrefixMatch(table.network, table.plen)
+        row = int(lookup.lookup(np.array([address], np.uint32))[0])
+    if row < 0:
+        raise NothingFound(
+            field, f"{dotted(address)} is in no known prefix", "`anemone topology` lists the prefixes"
+        )
+    return row
+
+
+def _entries(published: Published, held: Topology, address: int) -> tuple[list[tuple[int, int]], bool, int]:
+    """((vertex, link row entered by) candidates, whether the choice is assumed, row of the source prefix or -1)."""
+    owner = held.interface_owner(address)
+    row = -1
+    try:
+        row = _prefix_row(held, "src", address)
+    except NothingFound:
+        if owner is None:
+            raise
+    if owner is not None:
+        return [(owner[0], -1)], False, -1
+    text = dotted(address)
+    for agent in published.agents:
+        if text in agent.addresses and agent.gateway:
+            gateway = sum(
+                int(part) << shift
+                for part, shift in zip(agent.gateway.split("."), (24, 16, 8, 0), strict=True)
+            )
+            found = held.interface_owner(gateway)
+            if found is not None:
+                return [found], False, row
+    table = held.prefixes
+    first, last = int(table.start[row]), int(table.start[row + 1])
+    found_at = list(zip(table.vertex[first:last].tolist(), table.link[first:last].tolist(), strict=True))
+    assumed = table.route_type[row] != INTRA or len(found_at) > 1 or found_at[0][0] >= len(held.routers)
+    return found_at, bool(assumed), row
+
+
+def _best_start(
+    paths: Paths, table: PrefixTable, starts: list[tuple[int, int]], row: int
+) -> tuple[int, int] | None:
+    """The start nearest to the destination prefix; None when none reaches it."""
+    first, last = int(table.start[row]), int(table.start[row + 1])
+    sinks, costs = table.vertex[first:last], table.cost[first:last].astype(np.float64)
+    far = [float((paths.distances[vertex, sinks] + costs).min(initial=np.inf)) for vertex, _ in starts]
+    nearest = min(range(len(starts)), key=lambda i: far[i])
+    return starts[nearest] if np.isfinite(far[nearest]) else None
+
+
+def _link_id(held: Topology, row: int) -> str | None:
+    return str(held.links.keys[row]) if row >= 0 else None
+
+
+def _prefix_text(held: Topology, row: int) -> str | None:
+    return prefix_text(int(held.prefixes.network[row]), int(held.prefixes.plen[row])) if row >= 0 else None

@@ -1,0 +1,248 @@
+"""The gateway without its rim: datagrams and topologies in, `Published` and `HopBatch`es out; time is an argument.
+
+    receive_flows     datagrams -> Collector -> normalise -> Bins
+    receive_topology  Topology  -> ifIndex, TopologyHistory, rates over the new paths
+    advance           closed bins x topology versions -> join -> LinkView; -> route -> HopBatch
+
+`advance` returns what the bins that closed produced; `published` is the value everybody else reads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from gateway.batch import FlowBatch, HopBatch, UsageBatch, concat, empty
+from gateway.bins import Bins, Window, share
+from gateway.collector import Collector, Peer
+from gateway.config import GatewayConfig
+from gateway.identity import ApplicationIds, IfIndexMap
+from gateway.join import LOST, NOTED, Load, Placed, Routing, count_once, load, place
+from gateway.normalize import Normalizer
+from gateway.published import Event, Published
+from gateway.rates import Rates, rates_of
+from gateway.registry import AgentRegistry
+from gateway.route import hop_records
+from gateway.rows import LinkRows, publish
+from gateway.view import Counters, LinkView
+from ospf.history import TopologyHistory, diff
+from ospf.topology import LinkKey, Topology
+
+MAX_EVENTS = 2000
+KEPT_ROUTINGS = 64
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a restart continues from."""
+
+    ifindex: Mapping[LinkKey, int]
+    attributes: Mapping[LinkKey, tuple[str, str, str, int]]  # kind, neighbor, area, cost when last seen
+    applications: Mapping[str, int]
+    counters: Counters | None
+    app_totals: Mapping[int, tuple[float, float]]
+
+
+NOTHING = Remembered({}, {}, {}, None, {})
+
+
+@dataclass(frozen=True)
+class Closed:
+    """What one call of `advance` produced."""
+
+    usage: UsageBatch
+    hops: HopBatch
+    bins: int
+
+
+class Pipeline:
+    """All pure state of the gateway."""
+
+    def __init__(self, config: GatewayConfig, now: float, remembered: Remembered = NOTHING) -> None:
+        self.config = config
+        view = config.view
+        self.collector = Collector(config.collect.sessions)
+        self.agents = AgentRegistry(view.agent_interval_seconds)
+        self.applications = ApplicationIds(remembered.applications, view.applications)
+        self.normalizer = Normalizer(self.applications, self.agents, view.bin_seconds / 2)
+        self.bins = Bins(view.bin_seconds, now, config.collect.late_seconds)
+        self.history = TopologyHistory()
+        self.ifindex = IfIndexMap(remembered.ifindex)
+        self.rows = LinkRows(config, self.ifindex, remembered.attributes, now)
+        self.view = LinkView()
+        if remembered.counters is not None:
+            self.view.restore(remembered.counters)
+        self.app_totals = {k: list(v) for k, v in remembered.app_totals.items()}
+        self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self.new_events: list[Event] = []
+        self.octets = dict.fromkeys((*LOST, *NOTED), 0)
+        self._routings: dict[int, Routing] = {}
+        self._last_window: Window | None = None
+        self._rates = Rates.nothing()
+        self._flow_id = 1
+        self.started = now
+
+    # -- in ----------------------------------------------------------------------------------------
+
+    def receive_flows(self, datagrams: Iterable[tuple[bytes, Peer]], now: float) -> None:
+        """Decode, normalise and keep until their bins close."""
+        for session, records in self.collector.receive(datagrams, now):
+            self.bins.add(self.normalizer.normalize(session, records, now), now)
+
+    def receive_topology(self, topology: Topology) -> None:
+        """A new version: it holds from `topology.time`; rates follow at once, counters are never re-routed."""
+        previous = self.history.current
+        self.history.append(topology)
+        self._routings[topology.version] = Routing.of(topology, self.ifindex.allocate(topology.links.keys))
+        while len(self._routings) > KEPT_ROUTINGS:
+            del self._routings[min(self._routings)]
+        self.rows.follow(topology)
+        if previous is not None:
+            for e in diff(previous, topology):
+                self._event(Event(e.time, e.kind, e.subject, e.detail))
+        if self._last_window is not None:
+            self._rates = self._rate(self._last_window)
+
+    # -- out ---------------------------------------------------------------------------------------
+
+    def grace(self) -> float:
+        """Seconds a bin waits after its end: two report intervals of the slowest live agent."""
+        return 2.0 * self.agents.longest_interval()
+
+    def advance(self, now: float) -> Closed:
+        """Close what is due; counters move only here."""
+        for kind, subject, detail in self.agents.changes(now):
+            self._event(Event(now, kind, subject, detail))
+        usage: list[UsageBatch] = []
+        hops: list[HopBatch] = []
+        late = self.bins.late()
+        if late is not None:
+            self._account(late, usage, hops)
+        closed = self.bins.close(now, self.grace())
+        for window in closed:
+            self._account(window, usage, hops)
+            self._last_window = window
+        if closed:
+            self._rates = self._rate(closed[-1])
+        return Closed(concat(UsageBatch, usage), concat(HopBatch, hops), len(closed))
+
+    def next_timeout(self) -> float:
+        """When the next bin is due."""
+        return self.bins.closed_until + self.bins.seconds + self.grace()
+
+    def _account(self, window: Window, usage: list[UsageBatch], hops: list[HopBatch]) -> None:
+        flows, repeated = count_once(window.flows, self.agents.covering(window.end))
+        self.octets["repeated"] += repeated
+        current = self.history.current
+        if current is None:
+            self.octets["no_topology"] += int(flows["octets"].sum())
+            return
+        for topology, begin, end in self.history.between(window.start, window.end):
+            # The first and last version also take what a window's edge leaves over.
+            part = flows if (begin, end) == (window.start, window.end) else share(flows, begin, end)
+            self._account_part(window, part, self._routing(topology), usage, hops)
+
+    def _account_part(
+        self,
+        window: Window,
+        flows: FlowBatch,
+        routing: Routing,
+        usage: list[UsageBatch],
+        hops: list[HopBatch],
+    ) -> None:
+        if not len(flows):
+            return
+        overhead = self.config.view.l2_overhead_octets
+        placed = place(flows, routing, self.agents)
+        loads = load(placed, routing, overhead)
+        for reason, octets in placed.octets.items():
+            self.octets[reason] += octets
+        self.octets["unreachable"] += loads.unreachable_octets
+        batch = _usage(loads, routing, window.start)
+        self.view.add(batch)
+        usage.append(batch)
+        _, app, octets_, packets = loads.pair_app
+        for number in np.unique(app).tolist():
+            total = self.app_totals.setdefault(number, [0.0, 0.0])
+            total[0] += float(octets_[app == number].sum())
+            total[1] += float(packets[app == number].sum())
+        if self.config.export:
+            hops.append(hop_records(placed, routing, overhead, self._flow_id))
+            self._flow_id += len(placed.flows)
+
+    def _routing(self, topology: Topology) -> Routing:
+        routing = self._routings.get(topology.version)
+        if routing is None:  # so old that it was let go; rare: late records only
+            routing = Routing.of(topology, self.ifindex.allocate(topology.links.keys))
+        return routing
+
+    def _rate(self, window: Window) -> Rates:
+        """Rates of a window over the current topology (design: `bits_per_second`)."""
+        current = self.history.current
+        if current is None:
+            return Rates.nothing()
+        routing = self._routing(current)
+        flows, _ = count_once(window.flows, self.agents.covering(window.end))
+        placed: Placed = place(flows, routing, self.agents)
+        overhead = self.config.view.l2_overhead_octets
+        return rates_of(placed, load(placed, routing, overhead), routing, window.end - window.start, overhead)
+
+    def _event(self, event: Event) -> None:
+        self.events.append(event)
+        self.new_events.append(event)
+
+    def published(self, now: float, stats: Mapping[str, Mapping[str, float]] = {}) -> Published:
+        """Everything the world may read, as one value."""
+        current = self.history.current
+        return publish(
+            self.rows,
+            self.view.counters(),
+            self._rates,
+            self.applications.names(),
+            {k: (v[0], v[1]) for k, v in self.app_totals.items()},
+            time=now,
+            watermark=self.bins.closed_until,
+            started=self.started,
+            topology=current,
+            paths=self._routing(current).paths if current is not None else None,
+            agents=self.agents.published(),
+            events=tuple(self.events),
+            stats={**self.stats(), **stats},
+        )
+
+    def stats(self) -> dict[str, dict[str, float]]:
+        """Counters of every stage, nothing lost uncounted."""
+        return {
+            "collector": {**asdict(self.collector.stats), "sessions": len(self.collector.sessions)},
+            "decode": dict(self.collector.decode_stats()),
+            "normalize": asdict(self.normalizer.stats),
+            "bins": asdict(self.bins.stats),
+            "join_octets": dict(self.octets),
+            "view": {"cells_to_other": self.view.cells_to_other},
+            "applications": {"overflowed": self.applications.overflowed},
+            "agents": {
+                "known": len(self.agents),
+                "forgotten": self.agents.forgotten,
+                "addresses_refused": self.agents.addresses_refused,
+            },
+        }
+
+
+def _usage(loads: Load, routing: Routing, time: float) -> UsageBatch:
+    if not len(loads.link):
+        return empty(UsageBatch)
+    return UsageBatch(
+        {
+            "time": np.full(len(loads.link), time),
+            "ifindex": routing.ifindex[loads.link],
+            "app": loads.app,
+            "octets": loads.octets,
+            "packets": loads.packets,
+            "in_octets": loads.in_octets,
+            "in_packets": loads.in_packets,
+            "flows": loads.flows,
+        }
+    )

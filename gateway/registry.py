@@ -1,0 +1,139 @@
+"""The agents the gateway hears: where each host is attached, and up to when its reports cover it.
+
+An agent is its random 16-octet identifier, whatever address its datagrams come from.  `covers` answers the one
+question double counting turns on: was the sender of these octets itself reporting at that time?
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.published import Agent
+
+U4 = NDArray[np.uint32]
+MAX_AGENTS = 50_000
+MAX_ADDRESSES = 256  # per agent
+LOST_AFTER_INTERVALS = 4.0
+
+
+def dotted(address: int) -> str:
+    return str(ipaddress.IPv4Address(int(address)))
+
+
+@dataclass
+class AgentState:
+    """What one agent said of itself; times on the gateway's clock."""
+
+    index: int
+    identifier: bytes
+    first_seen: float
+    name: str = ""
+    exporter: str = ""
+    interval: float = 5.0
+    layer: int = 0
+    reported_until: float = 0.0
+    gateways: dict[int, int] = field(default_factory=dict)  # own address -> default gateway (0 none)
+    records: int = 0
+    lost_in_kernel: int = 0
+    lost_on_the_way: int = 0
+    live: bool = True
+
+
+class AgentRegistry:
+    """All agents by identifier; bounded, the longest silent one is forgotten first (counted)."""
+
+    def __init__(self, default_interval: float) -> None:
+        self._agents: dict[bytes, AgentState] = {}
+        self._by_index: dict[int, AgentState] = {}
+        self._next = 0
+        self.default_interval = default_interval
+        self.forgotten = 0
+        self.addresses_refused = 0
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def hear(self, identifier: bytes, now: float) -> AgentState:
+        """The agent of that identifier, made when new."""
+        agent = self._agents.get(identifier)
+        if agent is None:
+            if len(self._agents) >= MAX_AGENTS:
+                oldest = min(self._agents.values(), key=lambda a: a.reported_until)
+                del self._agents[oldest.identifier], self._by_index[oldest.index]
+                self.forgotten += 1
+            agent = AgentState(self._next, identifier, now, interval=self.default_interval)
+            self._next += 1
+            self._agents[identifier] = agent
+            self._by_index[agent.index] = agent
+        return agent
+
+    def attach(self, agent: AgentState, address: int, gateway: int) -> None:
+        """The agent owns `address` and forwards by way of `gateway` (0: none)."""
+        if address not in agent.gateways and len(agent.gateways) >= MAX_ADDRESSES:
+            self.addresses_refused += 1
+            return
+        agent.gateways[address] = gateway
+
+    def longest_interval(self) -> float:
+        """Seconds; the slowest live agent decides how long a bin waits."""
+        return max((a.interval for a in self._agents.values() if a.live), default=self.default_interval)
+
+    def covering(self, until: float) -> U4:
+        """Sorted addresses of the agents that reported up to `until` (less one interval of slack)."""
+        addresses = [
+            address
+            for agent in self._agents.values()
+            if agent.reported_until >= until - agent.interval
+            for address in agent.gateways
+        ]
+        return np.unique(np.array(addresses, dtype=np.uint32))
+
+    def first_hops(self, agents: NDArray[np.int32], addresses: U4) -> U4:
+        """Default gateway each (agent, own address) uses, 0 where unknown; uint32[n]."""
+        key = (agents.astype(np.int64) << 32) | addresses.astype(np.int64)
+        unique, inverse = np.unique(key, return_inverse=True)
+        found = np.zeros(len(unique), dtype=np.uint32)
+        for row, value in enumerate(unique.tolist()):
+            agent = self._by_index.get(value >> 32)
+            if agent is not None:
+                found[row] = agent.gateways.get(value & 0xFFFFFFFF, 0)
+        return found[inverse]
+
+    def changes(self, now: float) -> list[tuple[str, str, str]]:
+        """(kind, subject, detail) of agents that fell silent or came back since the last call."""
+        events = []
+        for agent in self._agents.values():
+            live = now - agent.reported_until <= LOST_AFTER_INTERVALS * agent.interval
+            if live != agent.live:
+                agent.live = live
+                silent = f"silent for {now - agent.reported_until:.0f} s"
+                events.append(
+                    (
+                        "agent_up" if live else "agent_lost",
+                        agent.name or agent.exporter,
+                        "" if live else silent,
+                    )
+                )
+        return events
+
+    def published(self) -> tuple[Agent, ...]:
+        return tuple(
+            Agent(
+                id=a.identifier.hex(),
+                name=a.name,
+                exporter=a.exporter,
+                addresses=tuple(dotted(x) for x in sorted(a.gateways)),
+                gateway=next((dotted(g) for g in a.gateways.values() if g), ""),
+                layer=a.layer,
+                interval_seconds=a.interval,
+                last_seen=a.reported_until,
+                records=a.records,
+                lost=a.lost_in_kernel + a.lost_on_the_way,
+                live=a.live,
+            )
+            for a in self._agents.values()
+        )

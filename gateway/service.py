@@ -1,0 +1,140 @@
+"""The appliance: every component in data order, started top to bottom, stopped bottom to top.
+
+Components are inert until started.  Receiving (its own thread) never waits for decoding; SNMP is answered by its own
+process from an immutable snapshot; what is written to disk is written by one worker thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from gateway.attachments import Attachments
+from gateway.clock import PipelineClock
+from gateway.config import GatewayConfig, endpoint
+from gateway.errors import GatewayError
+from gateway.exports import Exports
+from gateway.http import make_site
+from gateway.inputs import Inputs
+from gateway.snmp import SnmpProcess
+from gateway.store import Store, read_links
+from ospf.errors import OspfError
+
+log = logging.getLogger("anemone.gateway")
+
+
+class Component(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class HttpServer:
+    """The HTTP API, `/metrics` and the page."""
+
+    def __init__(self, reactor: Any, listen: str, site: Any) -> None:
+        self._reactor, self._site = reactor, site
+        _, self._host, self._port = endpoint("tcp://" + listen)
+        self._listening: Any = None
+
+    def start(self) -> None:
+        try:
+            self._listening = self._reactor.listenTCP(self._port, self._site, interface=self._host)
+        except Exception as error:
+            raise GatewayError(f"http.listen: {self._host}:{self._port}: {error}") from error
+
+    def stop(self) -> None:
+        if self._listening is not None:
+            self._listening.stopListening()
+
+
+class StoreFile:
+    """Opens the store first of all and closes it last of all."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def start(self) -> None:
+        """Opened by `run` already: the pipeline starts from what it remembers."""
+
+    def stop(self) -> None:
+        self.store.close()
+
+
+def run_directory(config: GatewayConfig) -> Path:
+    """Where run-time files live: `run_dir`, /run/anemone when writable, else the state directory."""
+    for candidate in (config.run_dir, "/run/anemone" if not config.run_dir else ""):
+        if candidate and (os.access(candidate, os.W_OK) or config.run_dir):
+            path = Path(candidate)
+            break
+    else:
+        path = Path(config.state_dir) / "run"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def run(config: GatewayConfig) -> int:
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, GatewayError when it cannot start."""
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install()
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    now = time.time()
+    store = Store(config.state_dir)
+    from gateway.pipeline import Pipeline
+
+    pipeline = Pipeline(config, now, store.open())
+    run_dir = run_directory(config)
+    inputs = Inputs(config.collect)
+    attachments = Attachments(reactor, config.ospf, pipeline)
+    exports = Exports(reactor, config.export)
+    snmp = SnmpProcess(reactor, config, run_dir)
+    clock = PipelineClock(reactor, config, pipeline, inputs, attachments, exports, snmp, store)
+    history_file = store.path
+    site = make_site(
+        lambda: clock.current,
+        lambda at: read_links(history_file, at),
+        pipeline.history.at,
+        config.names,
+    )
+    # Wiring, in data order.
+    components: list[Component] = [
+        StoreFile(store),
+        inputs,  # datagrams -> queue
+        attachments,  # OSPF packets -> Topology -> pipeline
+        exports,  # HopBatch -> exporting processes
+        snmp,  # Published -> snapshot -> SNMP process
+        clock,  # queue -> pipeline -> Published, HopBatch, store
+        HttpServer(reactor, config.http.listen, site),
+    ]
+    started: list[Component] = []
+
+    def stop_all() -> None:
+        while started:
+            started.pop().stop()
+
+    try:
+        for component in components:
+            component.start()
+            started.append(component)
+    except (GatewayError, OspfError, OSError) as error:
+        stop_all()
+        raise GatewayError(str(error)) from error
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: reactor.callFromThread(reactor.stop))
+    reactor.addSystemEventTrigger("before", "shutdown", stop_all)
+    log.info(
+        "running: snmp %s, http %s, ipfix %s", config.snmp.listen, config.http.listen, config.collect.ipfix
+    )
+    reactor.run(installSignalHandlers=False)
+    return 0

@@ -1,0 +1,81 @@
+"""LinkView: monotone counters per (ifIndex, application), fed by `UsageBatch`, read as columns.
+
+Cells are kept sorted by key, so that reading is a slice and adding a batch is one search.  The number of cells is
+bounded: past it the tail of new cells goes to application `other` of the same link, counted; link totals lose
+nothing.  No rates, no history and no SNMP live here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.batch import UsageBatch
+from gateway.identity import OTHER
+
+MAX_CELLS = 4_000_000
+FIELDS = ("octets", "packets", "in_octets", "in_packets")
+_SHIFT = 24
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Cells in (ifindex, app) order; integer counters, uint64."""
+
+    ifindex: NDArray[np.int32]
+    app: NDArray[np.int32]
+    octets: NDArray[np.uint64]
+    packets: NDArray[np.uint64]
+    in_octets: NDArray[np.uint64]
+    in_packets: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.ifindex)
+
+
+class LinkView:
+    """Cumulative usage.  Fractions of an octet (ECMP) are kept inside and floored when read: never backwards."""
+
+    def __init__(self, max_cells: int = MAX_CELLS) -> None:
+        self._keys = np.zeros(0, dtype=np.int64)
+        self._values = np.zeros((0, len(FIELDS)))
+        self._max = max_cells
+        self.cells_to_other = 0
+
+    def add(self, usage: UsageBatch) -> None:
+        """Add a batch; negative amounts are refused (ValueError): counters are monotone."""
+        amounts = np.stack([usage[name] for name in FIELDS], axis=1)
+        if (amounts < 0).any():
+            raise ValueError("usage must not be negative")
+        keys = (usage["ifindex"].astype(np.int64) << _SHIFT) | usage["app"].astype(np.int64)
+        fresh = np.setdiff1d(keys, self._keys)
+        if len(self._keys) + len(fresh) > self._max:
+            spill = np.isin(keys, fresh)
+            keys = np.where(spill, (keys >> _SHIFT << _SHIFT) | OTHER, keys)
+            self.cells_to_other += int(spill.sum())
+            fresh = np.setdiff1d(keys, self._keys)
+        if len(fresh):
+            keys_all = np.concatenate([self._keys, fresh])
+            values = np.concatenate([self._values, np.zeros((len(fresh), len(FIELDS)))])
+            order = np.argsort(keys_all, kind="stable")
+            self._keys, self._values = keys_all[order], values[order]
+        np.add.at(self._values, np.searchsorted(self._keys, keys), amounts)
+
+    def restore(self, counters: Counters) -> None:
+        """Continue from persisted counters (start-up only)."""
+        self._keys = (counters.ifindex.astype(np.int64) << _SHIFT) | counters.app.astype(np.int64)
+        order = np.argsort(self._keys)
+        self._keys = self._keys[order]
+        stacked = np.stack([getattr(counters, name).astype(np.float64) for name in FIELDS], axis=1)
+        self._values = stacked[order]
+
+    def counters(self) -> Counters:
+        """All cells as integers."""
+        whole = np.floor(self._values + 1e-6).astype(np.uint64)
+        return Counters(
+            (self._keys >> _SHIFT).astype(np.int32),
+            (self._keys & ((1 << _SHIFT) - 1)).astype(np.int32),
+            *(whole[:, i] for i in range(len(FIELDS))),
+        )
