@@ -363,24 +363,24 @@ def build_links(
                     one_way += not virtual
                 else:
                     halves.setdefault((vertex, target, virtual), []).append(_Half(vertex, target, row, link))
-        owner: dict[Stub, tuple[int, int]] = {}  # stub -> (address, row or -1)
+        owner: dict[tuple[int, int], tuple[int, int]] = {}  # (network, plen) -> (address, row or -1)
         for address in sorted(loose):
             stub = _longest(stubs, address)
             if stub is not None:
                 row = loose[address]
                 rows.network[row], rows.plen[row] = stub[0], stub[1]
-                owner.setdefault(stub, (address, row))
+                owner.setdefault(stub[:2], (address, row))
         for address in sorted(known.get(router, ())):
             if address not in live:
                 stub = _longest(stubs, address)
                 if stub is not None:
-                    owner.setdefault(stub, (address, -1))
+                    owner.setdefault(stub[:2], (address, -1))
         for stub in stubs:
             network, plen, _, cost = stub
             if plen == 32:  # a host route or a loopback: no row
                 attachments.append(Attachment(network, plen, vertex, cost, -1))
                 continue
-            address, row = owner.get(stub, (0, -1))
+            address, row = owner.get((network, plen), (0, -1))
             if row < 0:
                 text = dotted(address) if address else prefix_text(network, plen)
                 row = rows.add(LinkKey(instance, router, text), vertex, cost, STUB, address=address)
