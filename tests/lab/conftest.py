@@ -51,9 +51,7 @@ def network(measured: list[str]) -> Iterator[Network]:
     require_root()
     require_programs(*PROGRAMS)
     with Network() as network:
-        measured.append(
-            f"network of {len(network.plan.routers)} routers up in {network.seconds_to_converge:.1f} s"
-        )
+        measured.append(f"network of {len(network.plan.routers)} routers up in {network.seconds_to_converge:.1f} s")
         counters.install(network)
         yield network
 

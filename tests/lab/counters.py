@@ -61,14 +61,10 @@ def read(network: Network) -> Counters:
     octets: Reading = {}
     applications: AppReading = {}
     for router in network.plan.routers:
-        links = json.loads(
-            command("ip", "-n", network.namespace(router), "-j", "-s", "link", "show", "type", "veth")
-        )
+        links = json.loads(command("ip", "-n", network.namespace(router), "-j", "-s", "link", "show", "type", "veth"))
         for link in links:
             octets[f"{router} {link['ifname']}"] = link["stats64"]["tx"]["bytes"]
-        for item in json.loads(network.run(router, "nft", "-j", "list", "counters", "table", "ip", "lab"))[
-            "nftables"
-        ]:
+        for item in json.loads(network.run(router, "nft", "-j", "list", "counters", "table", "ip", "lab"))["nftables"]:
             if counter := item.get("counter"):
                 interface, application = counter["name"].split("/")
                 total = counter["bytes"] + L2_OVERHEAD * counter["packets"]

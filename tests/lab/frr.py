@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from tests.lab.network import Network
 
 DAEMONS = Path("/usr/lib/frr")
-LSA_LINE = re.compile(
-    r"^(\d+\.\d+\.\d+\.\d+)\s+(\d+\.\d+\.\d+\.\d+)\s+(\d+)\s+0x([0-9a-f]{8})\s+0x([0-9a-f]{4})"
-)
+LSA_LINE = re.compile(r"^(\d+\.\d+\.\d+\.\d+)\s+(\d+\.\d+\.\d+\.\d+)\s+(\d+)\s+0x([0-9a-f]{8})\s+0x([0-9a-f]{4})")
 LSA_TYPE = re.compile(r"^\s+(\S.*) Link States")
 
 
@@ -72,9 +70,7 @@ def full_neighbors(network: Network, router: str) -> int:
         neighbors = show(network, router, "ip ospf neighbor")["neighbors"]
     except (RuntimeError, KeyError, json.JSONDecodeError):
         return 0
-    return sum(
-        entry.get("nbrState", "").startswith("Full") for entries in neighbors.values() for entry in entries
-    )
+    return sum(entry.get("nbrState", "").startswith("Full") for entries in neighbors.values() for entry in entries)
 
 
 def database(network: Network, router: str) -> dict[tuple[str, str, str], tuple[int, int]]:

@@ -119,10 +119,15 @@ class Monitored:
 
         return json.loads(inside(self.network.namespace(GATEWAY), fetch))
 
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The list an API document is, or holds under its own name."""
+        document = self.api(f"/api/{name}")
+        return list(document[name] if isinstance(document, dict) else document)
+
     def links(self) -> dict[str, dict[str, Any]]:
         """`/api/links` by "router interface" of the plan; links the plan does not know are left out."""
         try:
-            found = {link["id"]: link for link in self.api("/api/links")["links"]}
+            found = {link["id"]: link for link in self.rows("links")}
         except (OSError, urllib.error.URLError):
             return {}
         names = {}
@@ -148,11 +153,7 @@ class Monitored:
             for _, end in self.network.plan.router_ends()
             for identity in self.network.plan.link_ids(end)
         }
-        return {
-            index: ends[identity]
-            for index, identity in self.walk(LINK_IDENTIFIER).items()
-            if identity in ends
-        }
+        return {index: ends[identity] for index, identity in self.walk(LINK_IDENTIFIER).items() if identity in ends}
 
     def served(self) -> Served:
         """Octets as SNMP serves them now."""
@@ -187,7 +188,7 @@ class Monitored:
 
     def hears_every_agent(self) -> bool:
         try:
-            agents = self.api("/api/agents")["agents"]
+            agents = self.rows("agents")
         except (OSError, urllib.error.URLError):
             return False
         live = {agent["name"] for agent in agents if agent["live"]}

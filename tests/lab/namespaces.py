@@ -33,9 +33,7 @@ def command(*argv: str, check: bool = True, stdin: str | None = None, timeout: f
     """Standard output of a program; RuntimeError with its words when it fails."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     if check and done.returncode:
-        raise RuntimeError(
-            f"{' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()} {done.stdout.strip()}"
-        )
+        raise RuntimeError(f"{' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()} {done.stdout.strip()}")
     return done.stdout
 
 
@@ -79,18 +77,14 @@ def sweep(pid: int) -> None:
     """End every process inside the run's namespaces, then remove the namespaces and the run's directory."""
     names = namespaces_of(pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        pids = [
-            int(word) for name in names for word in command("ip", "netns", "pids", name, check=False).split()
-        ]
+        pids = [int(word) for name in names for word in command("ip", "netns", "pids", name, check=False).split()]
         for member in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(member, number)
         if not pids:
             break
         time.sleep(0.3)
-    command(
-        "ip", "-force", "-batch", "-", stdin="".join(f"netns del {name}\n" for name in names), check=False
-    )
+    command("ip", "-force", "-batch", "-", stdin="".join(f"netns del {name}\n" for name in names), check=False)
     shutil.rmtree(RUN / str(pid), ignore_errors=True)
 
 

@@ -197,9 +197,7 @@ class Network:
         """Standard output of a program run to its end in the node's namespace."""
         return command("ip", "netns", "exec", self.namespace(node), *argv, check=check, timeout=timeout)
 
-    def start(
-        self, node: str, *argv: str, name: str, env: dict[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
+    def start(self, node: str, *argv: str, name: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start a program on a node, under the node's host name; its output goes to `log(name)`."""
         shell = f'hostname {node} && exec "$@"'
         with self.log(name).open("ab") as output:
@@ -266,9 +264,7 @@ class Network:
             if have != want:
                 return f"{router} has {have} of {want} full neighbours"
         databases = {
-            name: frr.database(self, name)
-            for name, router in self.plan.routers.items()
-            if router.program == "frr"
+            name: frr.database(self, name) for name, router in self.plan.routers.items() if router.program == "frr"
         }
         first = next(iter(databases))
         for name, database in databases.items():
@@ -297,7 +293,5 @@ class Network:
                 return
             before = state
             if time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"the lab has not converged in {timeout:.0f} s: {lacking or 'still changing'}"
-                )
+                raise RuntimeError(f"the lab has not converged in {timeout:.0f} s: {lacking or 'still changing'}")
             time.sleep(0.2)

@@ -101,9 +101,7 @@ def load_plan(directory: Path = CAMPUS) -> Plan:
     addresses = {end.node: str(end.address.ip) for segment in segments for end in segment.ends}
     return Plan(
         routers={name: Router(name, **entry) for name, entry in document["routers"].items()},
-        hosts={
-            name: Host(name, entry["default"], addresses[name]) for name, entry in document["hosts"].items()
-        },
+        hosts={name: Host(name, entry["default"], addresses[name]) for name, entry in document["hosts"].items()},
         segments=segments,
         equal={name: tuple(members) for name, members in document["equal"].items()},
         directory=directory,

@@ -110,9 +110,7 @@ class Traffic:
         """Wait until every client has ended; RuntimeError when one has failed."""
         for child in self._clients:
             if code := child.wait(timeout):
-                raise RuntimeError(
-                    f"a client ended with {code}: {child.args!r}; see {self.network.directory}"
-                )
+                raise RuntimeError(f"a client ended with {code}: {child.args!r}; see {self.network.directory}")
 
     def close(self) -> None:
         for child in (*self._clients, *self._servers):

@@ -13,13 +13,11 @@ def describe(plan: Plan, network: Network) -> str:
     """The table of routers, links and hosts, and how to look at them."""
     lines = [f"{'router':8}{'id':14}{'program':9}namespace"]
     lines += [
-        f"{name:8}{router.id:14}{router.program:9}{network.namespace(name)}"
-        for name, router in plan.routers.items()
+        f"{name:8}{router.id:14}{router.program:9}{network.namespace(name)}" for name, router in plan.routers.items()
     ]
     lines += ["", f"{'host':8}{'address':14}{'default':12}namespace"]
     lines += [
-        f"{name:8}{host.address:14}{host.default:12}{network.namespace(name)}"
-        for name, host in plan.hosts.items()
+        f"{name:8}{host.address:14}{host.default:12}{network.namespace(name)}" for name, host in plan.hosts.items()
     ]
     lines += ["", f"{'prefix':18}ends"]
     for segment in plan.segments:

@@ -1,0 +1,83 @@
+"""Served against counted, link by link: pure arithmetic on readings.
+
+A row is one directed link, or an equal-cost set as one sum.  `application` rows compare what one application put
+on the link with the routers' nft counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tests.lab.counters import Counters
+from tests.lab.monitored import Served
+
+TOLERANCE = 0.02
+MEASURABLE = 1_000_000  # octets a link must have carried to be compared
+# How the view may name what an nft rule finds, where that is not the program's own name.  Echo replies are made
+# by the kernel, so nobody owns them; routers' own routing packets have no agent at all.
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "icmp": ("ping", "icmp", "kernel", "unattributed", "unknown"),
+    "ipfix": ("anemone-agent", "anemone"),
+    "ospf": (),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    application: str  # "" = all
+    counted: int
+    served: int
+
+    @property
+    def error(self) -> float:
+        """Relative to what was counted."""
+        return (self.served - self.counted) / self.counted if self.counted else float(self.served > 0)
+
+    def __str__(self) -> str:
+        return f"{self.name:18} {self.application or 'all':10} {self.counted:11} {self.served:11} {self.error:+8.2%}"
+
+
+HEADING = f"{'link':18} {'app':10} {'router':>11} {'served':>11} {'error':>8}"
+
+
+def sets(counted: Counters, equal: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Name -> members: the equal-cost sets, then every other link by itself."""
+    grouped = {member for members in equal.values() for member in members}
+    return dict(equal) | {link: (link,) for link in sorted(counted.octets) if link not in grouped}
+
+
+def compare_links(counted: Counters, served: Served, equal: Mapping[str, tuple[str, ...]]) -> list[Row]:
+    """One row per link or set that carried enough."""
+    rows = [
+        Row(
+            name,
+            "",
+            sum(counted.octets[member] for member in members),
+            sum(served.octets.get(member, 0) for member in members),
+        )
+        for name, members in sets(counted, equal).items()
+    ]
+    return [row for row in rows if row.counted >= MEASURABLE]
+
+
+def compare_applications(
+    counted: Counters, served: Served, equal: Mapping[str, tuple[str, ...]], smallest: int
+) -> list[Row]:
+    """One row per application that put at least `smallest` octets on a link or set."""
+    applications = sorted({application for _, application in counted.applications})
+    rows = []
+    for name, members in sets(counted, equal).items():
+        for application in applications:
+            names = NAMES.get(application, (application,))
+            if names:
+                seen = sum(counted.applications[member, application] for member in members)
+                told = sum(served.applications.get((member, name), 0) for member in members for name in names)
+                rows.append(Row(name, application, seen, told))
+    return [row for row in rows if row.counted >= smallest]
+
+
+def outside(rows: Iterable[Row], tolerance: float = TOLERANCE) -> list[str]:
+    """The rows that miss the tolerance, as text."""
+    return [str(row) for row in rows if abs(row.error) > tolerance]
