@@ -49,6 +49,9 @@ def gateway_sections(
     def counter(arc: int, value: int) -> Section:
         return scalar((*GATEWAY, arc), ber.encode_integer(max(int(value), 0) & (1 << 64) - 1, ber.COUNTER64))
 
+    def small_counter(arc: int, value: int) -> Section:
+        return scalar((*GATEWAY, arc), ber.encode_integer(max(int(value), 0) & GAUGE32_LIMIT, ber.COUNTER32))
+
     def moment(arc: int, seconds: float) -> Section:
         return scalar((*GATEWAY, arc), ber.encode(ber.OCTET_STRING, date_and_time(seconds)))
 
@@ -65,9 +68,9 @@ def gateway_sections(
         gauge(10, scalars.agents),
         counter(11, scalars.flow_records),
         counter(12, scalars.lost_flow_records),
-        counter(13, scalars.dropped_datagrams),
-        counter(14, scalars.malformed_messages),
-        counter(15, scalars.missing_template_sets),
+        small_counter(13, scalars.dropped_datagrams),
+        small_counter(14, scalars.malformed_messages),
+        small_counter(15, scalars.missing_template_sets),
         counter(16, scalars.unroutable_octets),
         counter(17, scalars.unattributed_octets),
     ]

@@ -274,7 +274,7 @@ def encode_names(oid: Oid, arcs: U4) -> Names:
     octets[:, 1] = lengths - 2
     key = np.empty((rows, 4 * (len(oid) + count)), dtype=np.uint8)
     key[:, : 4 * len(oid)] = np.frombuffer(oid_key(oid), dtype=np.uint8)
-    key[:, 4 * len(oid) :] = np.ascontiguousarray(arcs).astype(">u4").view(np.uint8).reshape(rows, -1)
+    key[:, 4 * len(oid) :] = np.ascontiguousarray(arcs).astype(">u4").view(np.uint8).reshape(rows, 4 * count)
     return Names(key.tobytes(), key.shape[1], octets, mask, lengths)
 
 

@@ -26,7 +26,7 @@ IF_TYPE_ETHERNET = 6
 IF_TYPE_PPP = 23
 IF_TYPE_PROP_VIRTUAL = 53
 
-LINK_KINDS = ("transit", "stub", "external")  # AnemoneLinkKind 1, 2, 3
+LINK_KINDS = ("transit", "stub", "external")  # AnemoneKindOfLink 1, 2, 3
 
 
 @dataclass(frozen=True)
