@@ -1,9 +1,15 @@
-"""The templates this project speaks: agents to the gateway (256-261), the gateway to other people's collectors (300-302).
+"""The templates this project speaks: agents to the gateway (256-261), the gateway to collectors (300-302).
 
-Template ids are fixed, so that a capture can be read without its templates.  Applications travel as `applicationId`
-(RFC 6759) of four octets: classification engine 6 (user defined) and a 24-bit selector; their names travel in an
-options table.  Flow records are *deltas* for [start, end]; `source` is always the local end of the reporting host,
-reverse elements (RFC 5103) carry what it received.
+Template ids are fixed, so that a capture can be read without its templates.  Applications travel as
+`applicationId` (RFC 6759) of four octets: classification engine 6 (user defined) and a 24-bit selector; their
+names travel in an options table.  Flow records are *deltas* for [start, end]; `source` is always the local end
+of the reporting host, reverse elements (RFC 5103) carry what it received.
+
+The shape of the two name tables is what real collectors can read.  nfdump (1.7.1 in Debian 12, and later ones)
+looks for the key of a row only among the fields behind the scope, can only follow fixed-length fields there,
+and needs room for a description no shorter than the name, both together under 254 octets.  So the key is in the
+scope, where RFC 6759 wants it, and repeated as a field ("applicationId#2" when decoded; on encoding one column
+serves both), and the interface's name is part of the scope.
 """
 
 from __future__ import annotations
@@ -16,6 +22,8 @@ from exporters.ipfix.types import TYPES, VARIABLE
 
 ENGINE_USER_DEFINED: Final = 6  # RFC 6759 4.1: USER-Defined, selector local to the exporter
 MAX_SELECTOR: Final = (1 << 24) - 1
+APPLICATION_NAME_OCTETS: Final = 96  # on the wire; a longer name is cut
+INTERFACE_NAME_OCTETS: Final = 64
 
 
 def application_id(selector: int) -> int:
@@ -117,7 +125,12 @@ AGENT_FLOW_V6: Final = _agent_flow(257, "IPv6")
 AGENT_HOST_V4: Final = _agent_host(258, "IPv4")
 AGENT_HOST_V6: Final = _agent_host(259, "IPv6")
 APPLICATION_NAMES: Final = template(
-    260, _APPLICATION, "applicationName", "applicationDescription", scope_count=1
+    260,
+    _APPLICATION,
+    _APPLICATION,
+    ("applicationName", APPLICATION_NAME_OCTETS),
+    ("applicationDescription", APPLICATION_NAME_OCTETS),
+    scope_count=1,
 )
 AGENT_STATISTICS: Final = template(
     261,
@@ -133,7 +146,12 @@ AGENT_STATISTICS: Final = template(
 LINK_FLOW_V4: Final = _link_flow(300, "IPv4")
 LINK_FLOW_V6: Final = _link_flow(301, "IPv6")
 INTERFACE_NAMES: Final = template(
-    302, "ingressInterface", "interfaceName", "interfaceDescription", scope_count=1
+    302,
+    "ingressInterface",
+    ("interfaceName", INTERFACE_NAME_OCTETS),
+    "ingressInterface",
+    ("interfaceDescription", INTERFACE_NAME_OCTETS),
+    scope_count=2,
 )
 
 AGENT_TEMPLATES: Final = (

@@ -44,8 +44,8 @@ class UdpSender:
     def send(self, datagrams: Sequence[bytes]) -> int:
         """Hand datagrams to the kernel; returns how many it took. What it did not take is dropped and counted.
 
-        An ICMP "port unreachable" for an earlier datagram shows up as an error of a later send; that datagram is
-        tried once more.
+        An ICMP "port unreachable" for an earlier datagram shows up as an error of a later send; that
+        datagram is tried once more.
         """
         sent = 0
         for datagram in datagrams:

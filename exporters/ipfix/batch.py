@@ -18,9 +18,10 @@ Column = NDArray[Any]
 class RecordBatch:
     """Records that one observation domain sent under one template, in the order they arrived.
 
-    `columns`: element name -> column, dtypes as in `types.py`; the second field of the same element is "name#2".
-    A field whose length its type cannot have gives no column.  `export_time`: uint32 (n,), seconds since 1970, from
-    the header of the message each record came in.  `template.scope_count > 0` marks options records.
+    `columns`: element name -> column, dtypes as in `types.py`; the second field of the same element is
+    "name#2". A field whose length its type cannot have gives no column.  `export_time`: uint32 (n,),
+    seconds since 1970, from the header of the message each record came in.  `template.scope_count > 0`
+    marks options records.
     """
 
     template: Template

@@ -1,10 +1,11 @@
 """`SessionDecoder`: the collecting process (RFC 7011 8, 9) of one transport session, datagrams in, batches out.
 
-Covered: every set kind, template life (definition, refresh, redefinition also in the middle of a message, withdrawal,
-lifetime, caps), sequence accounting per observation domain, several messages back to back in one buffer (files of
-RFC 5655, or what a stream delivered).  A malformed message is discarded whole (RFC 7011 9), also when the fault only
-shows in its last variable-length record.  An unknown template is data nobody can read yet: it is counted.
-Left out: the structured data of RFC 6313 (kept as octets), template sharing between sessions.
+Covered: every set kind, template life (definition, refresh, redefinition also in the middle of a message,
+withdrawal, lifetime, caps), sequence accounting per observation domain, several messages back to back in
+one buffer (files of RFC 5655, or what a stream delivered).  A malformed message is discarded whole (RFC
+7011 9), also when the fault only shows in its last variable-length record.  An unknown template is data
+nobody can read yet: it is counted. Left out: the structured data of RFC 6313 (kept as octets), template
+sharing between sessions.
 
 Nothing here raises on what the network sent, and memory is fixed by `Limits`.
 """
@@ -100,8 +101,8 @@ class SessionDecoder:
     def receive(self, datagrams: Sequence[bytes], now: float) -> list[RecordBatch]:
         """Decode datagrams in the order of arrival.
 
-        One batch per (domain, template) over all of them, options batches first, else in order of first appearance.
-        Never raises on the content of `datagrams`.
+        One batch per (domain, template) over all of them, options batches first, else in order of first
+        appearance. Never raises on the content of `datagrams`.
         """
         pending: dict[tuple[int, int], _Pending] = {}
         messages: list[_Message] = []
@@ -154,9 +155,7 @@ class SessionDecoder:
             else:
                 self.templates.withdraw(odid, item.template_id)
 
-    def _queue(
-        self, raw: RawSet, message: _Message, pending: dict[tuple[int, int], _Pending], now: float
-    ) -> None:
+    def _queue(self, raw: RawSet, message: _Message, pending: dict[tuple[int, int], _Pending], now: float) -> None:
         odid = message.header.odid
         if raw.set_id < FIRST_DATA_SET:  # RFC 7011 3.3.2: not used, to be ignored
             self.stats.reserved_sets += 1
@@ -177,8 +176,7 @@ class SessionDecoder:
     def _decode(self, pending: list[_Pending]) -> list[RecordBatch]:
         # variable-length records first: only they can still show that a message is malformed
         walked = [
-            (waiting, None if waiting.template.fixed_length is not None else self._walk(waiting))
-            for waiting in pending
+            (waiting, None if waiting.template.fixed_length is not None else self._walk(waiting)) for waiting in pending
         ]
         batches = []
         for waiting, walk in walked:
@@ -198,9 +196,7 @@ class SessionDecoder:
             message = waiting.messages[index]
             if not message.broken:
                 message.broken = True
-                self._malformed(
-                    IpfixDecodeError("record leaves its set", waiting.odid, waiting.template.template_id)
-                )
+                self._malformed(IpfixDecodeError("record leaves its set", waiting.odid, waiting.template.template_id))
         return octets, walk
 
     def _fixed(self, waiting: _Pending) -> RecordBatch:

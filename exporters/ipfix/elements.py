@@ -1,9 +1,10 @@
 """Information elements by number and by name.
 
-`iana.py` holds the subset of IANA's registry that flow exporters send; `_OWN` holds this project's own elements under
-the documentation enterprise number.  **Own numbers are never renumbered or reused**: stored captures and other
-people's collectors know them.  Reverse elements (RFC 5103) exist for every IANA element, under their own enterprise
-number and the name "reverse" + Name.  An element nobody knows is not an error: it is an octetArray called "PEN/ID".
+`iana.py` holds the subset of IANA's registry that flow exporters send; `_OWN` holds this project's own
+elements under the documentation enterprise number.  **Own numbers are never renumbered or reused**: stored
+captures and other people's collectors know them.  Reverse elements (RFC 5103) exist for every IANA element,
+under their own enterprise number and the name "reverse" + Name.  An element nobody knows is not an error:
+it is an octetArray called "PEN/ID".
 """
 
 from __future__ import annotations

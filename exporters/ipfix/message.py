@@ -1,9 +1,9 @@
 """The frame of RFC 7011: message header, sets, template records, in both directions.
 
-Covered: header (3.1), set headers (3.3.2), template records (3.4.1), options template records (3.4.2), withdrawals
-(8.1), field specifiers with enterprise numbers (3.2), padding of any octets shorter than a record (3.3.1).  A length
-field opens a window that must be used up: nothing here looks beyond the slice it was given.
-Left out: stream framing of TCP (the caller cuts messages by the length in their header).
+Covered: header (3.1), set headers (3.3.2), template records (3.4.1), options template records (3.4.2),
+withdrawals (8.1), field specifiers with enterprise numbers (3.2), padding of any octets shorter than a
+record (3.3.1).  A length field opens a window that must be used up: nothing here looks beyond the slice it
+was given. Left out: stream framing of TCP (the caller cuts messages by the length in their header).
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Withdrawal(NamedTuple):
 def split_message(octets: memoryview) -> tuple[Header, list[RawSet]]:
     """Header and sets of the message at the start of `octets`.
 
-    Raises IpfixDecodeError when the version is not 10 or a length leaves its window: then nothing of the message
-    may be used (RFC 7011 9).
+    Raises IpfixDecodeError when the version is not 10 or a length leaves its window: then nothing of the
+    message may be used (RFC 7011 9).
     """
     if len(octets) < HEADER.size:
         raise IpfixDecodeError("shorter than a message header")

@@ -1,15 +1,15 @@
-"""Data records of one template: octets to columns and back.
+"""Data records of one template: octets to columns (the other way is `encode.py`).
 
-A template is a chain of *runs*: stretches of fixed-length fields, each a packed big-endian numpy record, between
-variable-length fields (RFC 7011 7: one length octet, or 255 and two).  Fixed-length templates are one run: all their
-records over many datagrams become columns by one `frombuffer`.  With variable fields the record starts must be found
-first: `_walk_together` steps through all sets at once (step k finds record k of every set), `_walk_each` goes set by
-set when there are too few of them to pay for numpy; both give the same positions.
+A template is a chain of *runs*: stretches of fixed-length fields, each a packed big-endian numpy record,
+between variable-length fields (RFC 7011 7: one length octet, or 255 and two).  Fixed-length templates are
+one run: all their records over many datagrams become columns by one `frombuffer`.  With variable fields the
+record starts must be found first: `_walk_together` steps through all sets at once (step k finds record k of
+every set), `_walk_each` goes set by set when there are too few of them to pay for numpy; both give the same
+positions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -17,14 +17,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.errors import IpfixEncodeError
 from exporters.ipfix.template import Template
 from exporters.ipfix.types import VARIABLE, Kind, Layout, layout, text, widen
 
 Column = NDArray[Any]
 Positions = NDArray[np.int64]
 _TOGETHER: Final = 12  # sets from which on the numpy walk is the faster one (measured, tests/bench/bench_ipfix.py)
-_LONG: Final = 255  # RFC 7011 7: the three-octet form of a length
+LONG_FORM: Final = 255  # RFC 7011 7: the three-octet form of a length
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ def plan(template: Template) -> Plan:
             pending.clear()
 
     for index, (name, field) in enumerate(zip(template.names, template.fields, strict=True)):
-        form = layout(
-            field.element.type, field.length, packed_identifier=field.element.name == "applicationId"
-        )
+        form = layout(field.element.type, field.length, packed_identifier=field.element.name == "applicationId")
         unusable += form.kind is Kind.SKIP
         if field.length == VARIABLE:
             close()
@@ -94,9 +91,6 @@ def plan(template: Template) -> Plan:
             pending.append((name, form, f"f{index}"))
     close()
     return Plan(template, tuple(parts), all(isinstance(part, Variable) for part in parts), unusable)
-
-
-# --- octets to columns -------------------------------------------------------------------------------------------
 
 
 def decode_fixed(way: Plan, octets: bytes, count: int) -> dict[str, Column]:
@@ -200,7 +194,7 @@ def _walk_each(way: Plan, octets: bytes, bounds: Positions) -> Walk:
                         break
                     step = octets[position]
                     position += 1
-                    if step == _LONG:
+                    if step == LONG_FORM:
                         if end - position < 2:
                             break
                         step = octets[position] << 8 | octets[position + 1]
@@ -250,7 +244,7 @@ def _walk_together(way: Plan, octets: bytes, bounds: Positions) -> Walk:
                 good &= position < end
                 length = data[np.minimum(position, len(data) - 1)].astype(np.int64)
                 position = position + 1
-                long = length == _LONG
+                long = length == LONG_FORM
                 if long.any():
                     good &= ~long | (end - position >= 2)
                     high = data[np.minimum(position, len(data) - 1)].astype(np.int64)
@@ -281,90 +275,3 @@ def _walk_together(way: Plan, octets: bytes, bounds: Positions) -> Walk:
         [np.concatenate(column)[order] for column in ends],
         broken,
     )
-
-
-# --- columns to octets -------------------------------------------------------------------------------------------
-
-
-def encode_records(template: Template, columns: Mapping[str, Sequence[Any] | Column]) -> list[bytes]:
-    """One octet string per record. Raises IpfixEncodeError for missing, unequal or unfitting columns.
-
-    Values as in `types.py`; ipv6Address and macAddress also as sequences of bytes, string also as bytes.  Text in a
-    fixed-length string field is cut at a character boundary and filled with NULs.  Columns that the template does not
-    name are ignored.
-    """
-    missing = [name for name in template.names if name not in columns]
-    if missing:
-        raise IpfixEncodeError(f"template {template.template_id}: no column {', '.join(missing)}")
-    lengths = {len(columns[name]) for name in template.names}
-    if len(lengths) != 1:
-        raise IpfixEncodeError(f"template {template.template_id}: columns of unequal lengths {sorted(lengths)}")
-    (count,) = lengths
-    chains = [_encode_part(part, columns, count) for part in plan(template).parts]
-    if len(chains) == 1:
-        return chains[0]
-    return [b"".join(record) for record in zip(*chains, strict=True)]
-
-
-def _encode_part(part: Run | Variable, columns: Mapping[str, Sequence[Any] | Column], count: int) -> list[bytes]:
-    if isinstance(part, Variable):
-        return [_counted(_octets(value, part.name), part.name) for value in columns[part.name]]
-    records = np.zeros(count, part.dtype)
-    for name, form, key in part.fields:
-        records[key] = _encode_column(name, form, columns[name], count)
-    joined = records.tobytes()
-    width = part.length
-    return [joined[i : i + width] for i in range(0, count * width, width)] if width else [b""] * count
-
-
-def _encode_column(name: str, form: Layout, values: Sequence[Any] | Column, count: int) -> Column:
-    if form.kind is Kind.SKIP:
-        raise IpfixEncodeError(f"{name}: length {form.length} does not fit its type")
-    if form.kind in (Kind.STRING, Kind.OCTETS, Kind.ADDRESS):
-        if isinstance(values, np.ndarray) and values.dtype == np.uint8 and values.shape == (count, form.length):
-            return values
-        exact = form.kind is not Kind.STRING
-        pieces = [_filled(_octets(value, name), form.length, name, exact) for value in values]
-        return np.frombuffer(b"".join(pieces), np.uint8).reshape(count, form.length)
-    if form.kind is Kind.FLOAT:
-        return np.asarray(values, np.float64)
-    numbers = np.asarray(values)
-    if numbers.dtype.kind == "b":
-        numbers = numbers.astype(np.uint8)
-    if count and numbers.dtype.kind not in "ui":
-        raise IpfixEncodeError(f"{name}: {numbers.dtype} where integers are due")
-    bits = 8 * form.length
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if form.kind is Kind.SIGNED else (0, (1 << bits) - 1)
-    if count and not low <= int(numbers.min()) <= int(numbers.max()) <= high:
-        raise IpfixEncodeError(f"{name}: a value does not fit {form.length} octets")
-    if form.length in (1, 2, 4, 8):
-        return numbers
-    kind = "i" if form.kind is Kind.SIGNED else "u"
-    return numbers.astype(f">{kind}8").view(np.uint8).reshape(count, 8)[:, 8 - form.length :]
-
-
-def _octets(value: Any, name: str) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace")
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
-        return value.tobytes()
-    raise IpfixEncodeError(f"{name}: {type(value).__name__} where text or octets are due")
-
-
-def _filled(octets: bytes, length: int, name: str, exact: bool) -> bytes:
-    if exact and len(octets) != length:
-        raise IpfixEncodeError(f"{name}: {len(octets)} octets where {length} are due")
-    if len(octets) > length:
-        octets = octets[:length].decode("utf-8", "ignore").encode()
-    return octets.ljust(length, b"\0")
-
-
-def _counted(octets: bytes, name: str) -> bytes:
-    # RFC 7011 7
-    if len(octets) < _LONG:
-        return bytes((len(octets),)) + octets
-    if len(octets) > 65535:
-        raise IpfixEncodeError(f"{name}: {len(octets)} octets in a variable-length field")
-    return b"\xff" + len(octets).to_bytes(2, "big") + octets

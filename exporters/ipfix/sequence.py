@@ -1,9 +1,9 @@
 """Sequence numbers of one observation domain (RFC 7011 3.1): what was lost, what only came late.
 
-The number in a header counts the data records sent before that message, modulo 2^32.  A jump ahead opens a *gap* that is
-counted as lost at once and remembered for a while; a message that fits into a remembered gap came late, and its
-records are taken off the loss again.  A number that goes back and fits no gap, or jumps further than any loss could
-explain, is an exporter that started again under the same domain id.
+The number in a header counts the data records sent before that message, modulo 2^32.  A jump ahead opens a
+*gap* that is counted as lost at once and remembered for a while; a message that fits into a remembered gap
+came late, and its records are taken off the loss again.  A number that goes back and fits no gap, or jumps
+further than any loss could explain, is an exporter that started again under the same domain id.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Templates (RFC 7011 3.4) and the cache a collecting process keeps of them (RFC 7011 8).
 
-`TemplateCache` belongs to one transport session; it is keyed by (observation domain, template id).  Redefinition over
-UDP replaces and is counted (RFC 7011 8.4 tells collectors to expect it when ids are reused after a restart);
-withdrawals (RFC 7011 8.1) remove; a lifetime, when given, removes what was not refreshed.  Memory is fixed: caps on
-the number of templates and on the sum of their fields, the longest unrefreshed template goes first.
+`TemplateCache` belongs to one transport session; it is keyed by (observation domain, template id).
+Redefinition over UDP replaces and is counted (RFC 7011 8.4 tells collectors to expect it when ids are
+reused after a restart); withdrawals (RFC 7011 8.1) remove; a lifetime, when given, removes what was not
+refreshed.  Memory is fixed: caps on the number of templates and on the sum of their fields, the longest
+unrefreshed template goes first.
 """
 
 from __future__ import annotations
@@ -134,9 +135,7 @@ class TemplateCache:
             self.stats.templates += 1
         self._cached[key] = _Cached(template, now)
         self._fields += len(template.fields)
-        while len(self._cached) > self._max_templates or (
-            self._fields > self._max_fields and len(self._cached) > 1
-        ):
+        while len(self._cached) > self._max_templates or (self._fields > self._max_fields and len(self._cached) > 1):
             self._remove(next(iter(self._cached)))
             self.stats.evicted += 1
         return template

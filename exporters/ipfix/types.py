@@ -14,9 +14,9 @@ A decoded column is native endian and of the type's *natural* width, whatever th
     string                        object array of str (UTF-8, errors replaced, trailing NULs of fixed fields stripped)
     octetArray and lists          object array of bytes; applicationId of 4 octets: uint32 (engine << 24 | selector)
 
-Left out: the structured types of RFC 6313 are kept as their octets, not taken apart.
-An integer that is sent wider than its type (some exporters do) widens the column instead of failing; a length that
-a type cannot have at all makes the field *unusable*: its octets are skipped and it gives no column.
+Left out: the structured types of RFC 6313 are kept as their octets, not taken apart. An integer that is
+sent wider than its type (some exporters do) widens the column instead of failing; a length that a type
+cannot have at all makes the field *unusable*: its octets are skipped and it gives no column.
 """
 
 from __future__ import annotations
