@@ -14,37 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.published import Agent, Event, Published
+from gateway.published import F8, Agent, Event, Published
 from gateway.query import NothingFound
 from gateway.units import rfc3339
-from ospf.links import dotted
+from ospf.links import LinkKey, dotted
 
 Document = dict[str, Any]
 
-LOSS_WORDS = frozenset(
-    [
-        "lost",
-        "dropped",
-        "malformed",
-        "missing",
-        "unroutable",
-        "unattributed",
-        "evicted",
-        "overflow",
-        "overflowed",
-        "errors",
-        "refused",
-        "invalid",
-        "late",
-        "discarded",
-        "truncated",
-        "rejected",
-        "unowned",
-        "unknown",
-        "failed",
-        "bad",
-    ]
-)
+LOSS_WORDS = {
+    "lost", "dropped", "malformed", "missing", "unroutable", "unreachable", "evicted", "overflow", "overflowed",
+    "errors", "failures", "failed", "refused", "discarded", "truncated", "rejected", "unusable",
+}  # fmt: skip
+LOSS_COUNTERS = {
+    "no_topology", "source_unknown", "destination_unknown", "too_late_records", "too_late_octets", "future_records",
+    "ipv6", "not_flows", "application_table_full",
+}  # fmt: skip
+NO_LOSS_COMPONENTS = {"http"}  # a question refused loses nothing
 
 
 def links(
@@ -78,11 +63,7 @@ def select(
     router: str | None = None,
 ) -> list[Document]:
     """The same choice and order as `links`, over documents made earlier (history, store)."""
-    kept = [
-        d
-        for d in documents
-        if (router is None or d["router"] == router) and (app is None or app in d["apps"])
-    ]
+    kept = [d for d in documents if (router is None or d["router"] == router) and (app is None or app in d["apps"])]
     kept.sort(key=lambda d: -(d["bits_per_second"] if app is None else d["apps"][app]))
     return kept[:top]
 
@@ -97,9 +78,7 @@ def find_link(published: Published, text: str) -> int:
         found = np.flatnonzero(table.ifindex == int(text))
         if len(found):
             return int(found[0])
-    raise NothingFound(
-        "link", f"no link {text!r}", "`anemone links` lists them: give an id, a name or an ifIndex"
-    )
+    raise NothingFound("link", f"no link {text!r}", "`anemone links` lists them: give an id, a name or an ifIndex")
 
 
 def link_document(published: Published, row: int) -> Document:
@@ -122,9 +101,7 @@ def link_document(published: Published, row: int) -> Document:
         "packets": int(table.packets[row]),
         "bits_per_second": rate,
         "apps": {
-            published.apps.name[published.link_apps.app[cell]]: float(
-                published.link_apps.bits_per_second[cell]
-            )
+            published.apps.name[published.link_apps.app[cell]]: float(published.link_apps.bits_per_second[cell])
             for cell in cells
             if published.link_apps.bits_per_second[cell] > 0
         },
@@ -177,32 +154,21 @@ def link(published: Published, row: int) -> Document:
 
 
 def routers(published: Published, names: Mapping[str, str]) -> list[Document]:
-    """Every router seen, by router id, with the traffic of the last closed bin.
+    """Every router seen, by router id, with the traffic of the last closed bin; `names` router id -> name shown.
 
-    `forwarded_bits_per_second` is all that leaves by the router's interfaces; `sourced` entered the network at it, `sunk`
-    left the network at it.  What is sunk on a LAN is split over the LAN's routers as their Out rates there, which is
-    exact when the LAN carries no transit.
+    `forwarded` is all that leaves by the router's interfaces; `sourced` entered the network at it, `sunk` left the
+    network at it.  What is sourced or sunk on a LAN is split over the LAN's routers by their In or Out rates there,
+    which is exact when the LAN carries no transit.
     """
     table, matrix = published.links, published.matrix
-    names = sorted(set(table.router) | _topology_routers(published), key=_router_order)
-    forwarded = _sums(table.router, table.bits_per_second)
-    sourced = _sums(matrix.source, matrix.bits_per_second)
-    delivered = _sums(matrix.destination, matrix.bits_per_second)
-    sunk = {name: delivered.get(name, 0.0) for name in names}
-    for prefix, rate in delivered.items():
-        if prefix not in sunk:
-            rows = [
-                i
-                for i, neighbor in enumerate(table.neighbor)
-                if neighbor == prefix and table.kind[i] == "transit"
-            ]
-            total = float(table.bits_per_second[rows].sum()) if rows else 0.0
-            for i in rows if total else []:
-                sunk[table.router[i]] += rate * float(table.bits_per_second[i]) / total
-    by_router: dict[str, list[int]] = {}
-    for row, name in enumerate(table.router):
-        by_router.setdefault(name, []).append(row)
     in_topology = _topology_routers(published)
+    every = sorted(set(table.router) | in_topology, key=_router_order)
+    rows_of: dict[str, list[int]] = {name: [] for name in every}
+    for row, name in enumerate(table.router):
+        rows_of[name].append(row)
+    forwarded = _sums(table.router, table.bits_per_second)
+    sourced = _at_routers(published, _sums(matrix.source, matrix.bits_per_second), table.in_bits_per_second)
+    sunk = _at_routers(published, _sums(matrix.destination, matrix.bits_per_second), table.bits_per_second)
     return [
         {
             "router": name,
@@ -211,15 +177,28 @@ def routers(published: Published, names: Mapping[str, str]) -> list[Document]:
             "links": len(rows),
             "links_up": int(table.up[rows].sum()),
             "neighbors": sorted(
-                {table.neighbor[i] for i in rows if table.kind[i] == "transit" and table.up[i]}
+                {table.neighbor[row] for row in rows if table.kind[row] == "transit" and table.up[row]}
             ),
             "forwarded_bits_per_second": forwarded.get(name, 0.0),
             "sourced_bits_per_second": sourced.get(name, 0.0),
-            "sunk_bits_per_second": sunk[name],
+            "sunk_bits_per_second": sunk.get(name, 0.0),
         }
-        for name in names
-        for rows in [by_router.get(name, [])]
+        for name, rows in rows_of.items()
     ]
+
+
+def _at_routers(published: Published, places: Mapping[str, float], rates: F8) -> dict[str, float]:
+    """Sums by router; those of a LAN (a prefix) go to its routers by their `rates` on that LAN."""
+    table = published.links
+    found = {place: rate for place, rate in places.items() if "/" not in place}
+    for place, rate in places.items():
+        if "/" in place:
+            rows = [i for i, each in enumerate(table.neighbor) if each == place and table.kind[i] == "transit"]
+            total = float(rates[rows].sum()) if rows else 0.0
+            for row in rows if total else []:
+                router = table.router[row]
+                found[router] = found.get(router, 0.0) + rate * float(rates[row]) / total
+    return found
 
 
 def apps(published: Published) -> list[Document]:
@@ -243,10 +222,7 @@ def apps(published: Published) -> list[Document]:
 
 def agents(published: Published) -> list[Document]:
     """Host agents by name; `age_seconds` since the last report."""
-    return [
-        agent_document(agent, published.time)
-        for agent in sorted(published.agents, key=lambda a: (a.name, a.id))
-    ]
+    return [agent_document(agent, published.time) for agent in sorted(published.agents, key=lambda a: (a.name, a.id))]
 
 
 def agent_document(agent: Agent, now: float) -> Document:
@@ -324,12 +300,20 @@ def losses(published: Published) -> list[Document]:
     found: list[Document] = []
     for component, counters in published.stats.items():
         for counter, value in counters.items():
-            if value and LOSS_WORDS & set(counter.split("_")):
-                found.append({"component": component, "counter": counter, "value": value})
-    lost = sum(agent.lost for agent in published.agents)
-    if lost:
-        found.append({"component": "agents", "counter": "records_lost", "value": lost})
+            words = set(counter.split("_"))
+            lost = counter in LOSS_COUNTERS or words & LOSS_WORDS
+            if value and lost and component not in NO_LOSS_COMPONENTS:
+                unit = "octets" if "octets" in words or component.endswith("_octets") else "count"
+                found.append({"component": component, "counter": counter, "value": value, "unit": unit})
+    records = sum(agent.lost for agent in published.agents)
+    if records:
+        found.append({"component": "agents", "counter": "records_lost", "value": records, "unit": "count"})
     return found
+
+
+def link_id(key: LinkKey) -> str:
+    """The id of a topology's link, as in `LinkColumns.id`."""
+    return str(key) if key.instance == "default" else f"{key.instance}/{key}"
 
 
 def _sums(keys: Sequence[str], values: Iterable[float]) -> dict[str, float]:
@@ -340,8 +324,12 @@ def _sums(keys: Sequence[str], values: Iterable[float]) -> dict[str, float]:
 
 
 def _topology_routers(published: Published) -> set[str]:
-    return {dotted(router) for router in published.topology.routers.tolist()} if published.topology else set()
+    """Router ids of the current topology that are not cut off."""
+    held = published.topology
+    if held is None:
+        return set()
+    return {dotted(router) for router, alive in zip(held.routers.tolist(), held.alive, strict=False) if alive}
 
 
 def _router_order(name: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in name.split(".")) if name.replace(".", "").isdigit() else (0,)
+    return tuple(int(part) for part in name.split("."))

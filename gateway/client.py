@@ -79,6 +79,4 @@ class Client:
         return Refused(f"{at}: {text}" if at else text)
 
     def _stranger(self) -> NotReachable:
-        return NotReachable(
-            f"what answers at {self._base} is not an Anemone gateway; name another with --gateway URL"
-        )
+        return NotReachable(f"what answers at {self._base} is not an Anemone gateway; name another with --gateway URL")

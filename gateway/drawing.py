@@ -8,11 +8,11 @@ nothing.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.api import link_id
 from gateway.layout import Edges, positions
 from gateway.published import Published
 from gateway.units import bits_per_second, percent
@@ -150,10 +150,7 @@ def _opposites(published: Published) -> dict[int, int]:
     pairs: dict[int, int] = {}
     topology = published.topology
     if topology is not None:
-        ids = [
-            row_of.get(f"{ipaddress.IPv4Address(key.router)}:{key.interface}", -1)
-            for key in topology.links.keys
-        ]
+        ids = [row_of.get(link_id(key), -1) for key in topology.links.keys]
         for i, j in enumerate(topology.links.reverse.tolist()):
             if j >= 0 and ids[i] >= 0 and ids[j] >= 0:
                 pairs[ids[i]] = ids[j]
@@ -163,9 +160,7 @@ def _opposites(published: Published) -> dict[int, int]:
             loose.setdefault((table.router[row], table.neighbor[row]), []).append(row)
     for (router, neighbor), rows in loose.items():
         others = loose.get((neighbor, router), [])
-        by_interface = [
-            sorted(side, key=lambda r: _address_order(table.interface[r])) for side in (rows, others)
-        ]
+        by_interface = [sorted(side, key=lambda r: _address_order(table.interface[r])) for side in (rows, others)]
         pairs.update(zip(*by_interface, strict=False))
     return pairs
 
@@ -175,9 +170,7 @@ def _fit(published: Published, all_wires: list[Wire], routers: list[str]) -> tup
     kept = set(routers)
     if len(kept) > MAX_NODES:
         load: dict[str, float] = {}
-        for router, rate in zip(
-            published.links.router, published.links.bits_per_second.tolist(), strict=True
-        ):
+        for router, rate in zip(published.links.router, published.links.bits_per_second.tolist(), strict=True):
             load[router] = load.get(router, 0.0) + rate
         kept = set(sorted(routers, key=lambda r: (-load.get(r, 0.0), r))[:MAX_NODES])
     shown = [w for w in all_wires if w.a in kept and (" " in w.b or w.b in kept)]
@@ -195,9 +188,7 @@ def _node_order(name: str) -> tuple[int, tuple[int, ...], str]:
 
 
 def _address_order(text: str) -> tuple[int, ...]:
-    return tuple(
-        int(part) if part.isdigit() else 0 for part in text.split("/")[0].removeprefix("if").split(".")
-    )
+    return tuple(int(part) if part.isdigit() else 0 for part in text.split("/")[0].removeprefix("if").split("."))
 
 
 def _parallel_offsets(shown: list[Wire]) -> list[float]:
@@ -248,9 +239,7 @@ def _halves(
         )  # fmt: skip
     else:
         into = float(table.in_bits_per_second[row])
-        made.append(
-            _half("", end, middle, into, capacity, bool(table.up[row]), busiest, f"{name}: into {wire.a}")
-        )
+        made.append(_half("", end, middle, into, capacity, bool(table.up[row]), busiest, f"{name}: into {wire.a}"))
     return made
 
 

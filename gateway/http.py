@@ -89,7 +89,7 @@ def make_site(
     """The site to listen with.
 
     `current()` gives the newest view or None; `history(t)` the links (JSON of design.md) as they were at `t` seconds;
-    `topology_at(t)` the topology that held then; `names` router id -> name.  `site.stats` counts.
+    `topology_at(t)` the topology that held then; `names` router id -> name shown.  `site.stats` counts.
     """
     answers = Answers(Sources(current, history, topology_at, dict(names or {}), program_version()))
     resource = EncodingResourceWrapper(Door(answers), [GzipEncoderFactory()])
@@ -102,7 +102,7 @@ class QuietSite(Site):
     displayTracebacks = False
 
     def __init__(self, resource: Any, stats: HttpStats) -> None:
-        super().__init__(resource, timeout=IDLE_SECONDS)
+        super().__init__(resource, timeout=IDLE_SECONDS)  # type: ignore[no-untyped-call]
         self.stats = stats
 
     def log(self, request: Request) -> None:
@@ -116,7 +116,7 @@ class Door(Resource):
     log = Logger(namespace="gateway.http")
 
     def __init__(self, answers: Answers) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._answers = answers
 
     def render(self, request: SiteRequest) -> bytes:
@@ -131,9 +131,7 @@ class Door(Resource):
             except Exception:
                 stats.failed += 1
                 self.log.failure("no answer for {uri!r}", uri=request.uri[:200])
-                answer = refusal(
-                    500, "", "the gateway failed on this question", "its log says why; please report it"
-                )
+                answer = refusal(500, "", "the gateway failed on this question", "its log says why; please report it")
         if 400 <= answer.status < 500:
             stats.refused += 1
         request.setResponseCode(answer.status)
@@ -195,9 +193,7 @@ class Answers:
         if published is None:
             if path == "/":
                 return Answer(503, HTML, page.render_starting(version).encode())
-            return refusal(
-                503, "", "the gateway is starting: nothing is published yet", "ask again in a moment"
-            )
+            return refusal(503, "", "the gateway is starting: nothing is published yet", "ask again in a moment")
         if path == "/":
             given.none_left()
             return Answer(200, HTML, page.render(published, version, self._sources.names).encode())
@@ -212,9 +208,7 @@ class Answers:
         make = self._documents.get(path.removeprefix("/api/")) if path.startswith("/api/") else None
         if make is None:
             known = ", ".join(f"/api/{name}" for name in [*self._documents, "link/ID"])
-            raise NothingFound(
-                "path", f"nothing is at {path[:100]}", f"there are {known}, /metrics, /healthz and /"
-            )
+            raise NothingFound("path", f"nothing is at {path[:100]}", f"there are {known}, /metrics, /healthz and /")
         made = make(published, given)
         given.none_left()
         return document(made)
@@ -297,6 +291,5 @@ def refusal(status: int, at: str, problem: str, remedy: str) -> Answer:
 def _arguments(request: SiteRequest) -> dict[str, str]:
     """Query parameters as text; of a repeated one the last counts."""
     return {
-        name.decode("utf-8", "replace"): values[-1].decode("utf-8", "replace")
-        for name, values in request.args.items()
+        name.decode("utf-8", "replace"): values[-1].decode("utf-8", "replace") for name, values in request.args.items()
     }

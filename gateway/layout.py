@@ -69,9 +69,7 @@ def _classical(ideal: F8) -> F8:
         if at[np.argmax(np.abs(at[:, axis])), axis] < 0:
             at[:, axis] *= -1
     turn = np.arange(n) * 2.399963
-    spiral: F8 = (
-        np.column_stack([np.cos(turn), np.sin(turn)]) * 0.05 * np.sqrt(np.arange(n) / n + 0.1)[:, None]
-    )
+    spiral: F8 = np.column_stack([np.cos(turn), np.sin(turn)]) * 0.05 * np.sqrt(np.arange(n) / n + 0.1)[:, None]
     found: F8 = at + spiral
     return found
 

@@ -34,9 +34,7 @@ def render(published: Published, version: str) -> str:
 
     family("anemone_build_info", "gauge", "Version that runs.", [(_labels(version=version), 1)])
     family("anemone_start_time_seconds", "gauge", "When the gateway started.", [("", published.started)])
-    family(
-        "anemone_watermark_seconds", "gauge", "The view is complete up to here.", [("", published.watermark)]
-    )
+    family("anemone_watermark_seconds", "gauge", "The view is complete up to here.", [("", published.watermark)])
     family("anemone_topology_version", "counter", "Topologies seen.", [("", published.topology_version)])
     per_link: list[tuple[str, str, str, list[float] | list[int]]] = [
         (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gateway.api import Document
+from gateway.api import Document, link_id
 from gateway.attachment import LongestPrefixMatch
 from gateway.published import Published
 from gateway.query import NothingFound
@@ -18,7 +18,7 @@ from gateway.units import rfc3339
 from ospf.history import diff as topology_diff
 from ospf.links import KIND_NAMES, dotted, prefix_text
 from ospf.paths import Paths
-from ospf.prefixes import EXT2, INTRA, ROUTE_TYPE_NAMES, PrefixTable
+from ospf.prefixes import EXT2, INTRA, ROUTE_TYPE_NAMES
 from ospf.topology import Topology
 
 NO_TOPOLOGY = "is an [[ospf.attach]] configured, and does `anemone status` show LSAs received?"
@@ -57,7 +57,7 @@ def topology(held: Topology | None, names: Mapping[str, str]) -> Document:
         ],
         "links": [
             {
-                "id": str(key),
+                "id": link_id(key),
                 "kind": KIND_NAMES[links.kind[row]],
                 "router": dotted(key.router),
                 "interface": key.interface,
@@ -108,10 +108,8 @@ def path(published: Published, source: int, destination: int, names: Mapping[str
     row = _prefix_row(held, "dst", destination)
     starts, assumed, source_prefix = _entries(published, held, source)
     if source_prefix == row and table.route_type[row] == INTRA and len(starts) == 1:
-        raise NothingFound(
-            "dst", f"{dotted(source)} and {dotted(destination)} share a link", "no router is crossed"
-        )
-    best = _best_start(paths, table, starts, row)
+        raise NothingFound("dst", f"{dotted(source)} and {dotted(destination)} share a link", "no router is crossed")
+    best = _best_start(paths, starts, row)
     if best is None:
         problem = f"no path from {dotted(source)} to {dotted(destination)}"
         raise NothingFound("dst", problem, "the network is split: see `anemone events`")
@@ -160,9 +158,7 @@ def _prefix_row(held: Topology, field: str, address: int) -> int:
         lookup = LongestPrefixMatch(table.network, table.plen)
         row = int(lookup.lookup(np.array([address], np.uint32))[0])
     if row < 0:
-        raise NothingFound(
-            field, f"{dotted(address)} is in no known prefix", "`anemone topology` lists the prefixes"
-        )
+        raise NothingFound(field, f"{dotted(address)} is in no known prefix", "`anemone topology` lists the prefixes")
     return row
 
 
@@ -181,8 +177,7 @@ def _entries(published: Published, held: Topology, address: int) -> tuple[list[t
     for agent in published.agents:
         if text in agent.addresses and agent.gateway:
             gateway = sum(
-                int(part) << shift
-                for part, shift in zip(agent.gateway.split("."), (24, 16, 8, 0), strict=True)
+                int(part) << shift for part, shift in zip(agent.gateway.split("."), (24, 16, 8, 0), strict=True)
             )
             found = held.interface_owner(gateway)
             if found is not None:
@@ -194,19 +189,15 @@ def _entries(published: Published, held: Topology, address: int) -> tuple[list[t
     return found_at, bool(assumed), row
 
 
-def _best_start(
-    paths: Paths, table: PrefixTable, starts: list[tuple[int, int]], row: int
-) -> tuple[int, int] | None:
+def _best_start(paths: Paths, starts: list[tuple[int, int]], row: int) -> tuple[int, int] | None:
     """The start nearest to the destination prefix; None when none reaches it."""
-    first, last = int(table.start[row]), int(table.start[row + 1])
-    sinks, costs = table.vertex[first:last], table.cost[first:last].astype(np.float64)
-    far = [float((paths.distances[vertex, sinks] + costs).min(initial=np.inf)) for vertex, _ in starts]
-    nearest = min(range(len(starts)), key=lambda i: far[i])
-    return starts[nearest] if np.isfinite(far[nearest]) else None
+    costs = paths.costs(np.array([vertex for vertex, _ in starts]), np.full(len(starts), row))
+    nearest = int(costs.argmin())
+    return starts[nearest] if np.isfinite(costs[nearest]) else None
 
 
 def _link_id(held: Topology, row: int) -> str | None:
-    return str(held.links.keys[row]) if row >= 0 else None
+    return link_id(held.links.keys[row]) if row >= 0 else None
 
 
 def _prefix_text(held: Topology, row: int) -> str | None:

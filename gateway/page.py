@@ -152,7 +152,7 @@ def page_model(published: Published, version: str, names: Mapping[str, str]) -> 
         time=units.clock(published.time),
         watermark=units.clock(published.watermark),
         refresh_seconds=min(10.0, max(2.0, published.bin_seconds / 2)),
-        facts=_facts(published, sum(loss["value"] for loss in losses)),
+        facts=_facts(published, len(losses)),
         drawing=drawing,
         busiest_relative=units.bits_per_second(drawing.busiest_relative),
         links=tuple(_link_row(link, colours, busiest, names) for link in rated),
@@ -160,7 +160,11 @@ def page_model(published: Published, version: str, names: Mapping[str, str]) -> 
         apps=tuple(_app_row(app, colours, apps[0]["bits_per_second"]) for app in apps[:TOP_APPS]),
         more_apps=max(0, len(apps) - TOP_APPS),
         losses=tuple(
-            LossRow(loss["component"], loss["counter"].replace("_", " "), f"{loss['value']:,.0f}")
+            LossRow(
+                loss["component"].removesuffix("_octets"),
+                loss["counter"].replace("_", " "),
+                units.octets(loss["value"]) if loss["unit"] == "octets" else f"{loss['value']:,.0f}",
+            )
             for loss in losses
         ),
         events=tuple(
@@ -203,16 +207,11 @@ def app_colours(published: Published) -> dict[str, str]:
     """Colour class of the biggest applications, steady while the same ones lead; the rest and the unnamed get "cx"."""
     table = published.apps
     biggest = [int(row) for row in np.argsort(-table.octets.astype(np.float64), kind="stable")]
-    named = [row for row in biggest if table.octets[row] and table.name[row] not in RESERVED_APPLICATIONS][
-        :COLOURS
-    ]
-    return {
-        table.name[row]: f"c{place}"
-        for place, row in enumerate(sorted(named, key=lambda r: int(table.id[r])))
-    }
+    named = [row for row in biggest if table.octets[row] and table.name[row] not in RESERVED_APPLICATIONS][:COLOURS]
+    return {table.name[row]: f"c{place}" for place, row in enumerate(sorted(named, key=lambda r: int(table.id[r])))}
 
 
-def _facts(published: Published, lost: float) -> tuple[Fact, ...]:
+def _facts(published: Published, causes: int) -> tuple[Fact, ...]:
     table, agents = published.links, published.agents
     down = int((~table.up).sum())
     live = sum(agent.live for agent in agents)
@@ -225,14 +224,12 @@ def _facts(published: Published, lost: float) -> tuple[Fact, ...]:
         Fact("agents", f"{live} live", f"{len(agents) - live} silent" if live < len(agents) else "none silent",
              bad=live < len(agents)),
         Fact("applications", str(sum(1 for o in published.apps.octets.tolist() if o)), "seen so far"),
-        Fact("lost", f"{lost:,.0f}", "counted, see below" if lost else "nothing", bad=lost > 0),
+        Fact("lost", f"{causes} causes" if causes else "nothing", "counted below" if causes else "", bad=causes > 0),
         Fact("running", units.duration(published.time - published.started), f"view {units.duration(behind)} behind"),
     )  # fmt: skip
 
 
-def _link_row(
-    link: api.Document, colours: dict[str, str], busiest: float, names: Mapping[str, str]
-) -> LinkRow:
+def _link_row(link: api.Document, colours: dict[str, str], busiest: float, names: Mapping[str, str]) -> LinkRow:
     rate, capacity = link["bits_per_second"], link["capacity_bits_per_second"]
     full = capacity or busiest or 1.0
     shown = list(link["apps"].items())[:SEGMENTS]

@@ -27,13 +27,13 @@ SHOWN_APPS = 3
 
 def plain(value: object, style: str = "") -> Text:
     """Text that cannot be markup or a terminal escape; None is a dash."""
-    text = "–" if value is None else str(value)
+    text = "-" if value is None else str(value)
     return Text("".join(c if c.isprintable() else "·" for c in text), style=style)
 
 
 def when(text: str | None) -> str:
     """RFC 3339 text as whole seconds with a space."""
-    return units.clock(datetime.fromisoformat(text).timestamp()) if text else "–"
+    return units.clock(datetime.fromisoformat(text).timestamp()) if text else "-"
 
 
 def bar(share: float | None, cells: int = BAR_CELLS) -> Text:
@@ -129,7 +129,7 @@ def routers(documents: Sequence[Document]) -> RenderableType:
     table.add_column("neighbours", overflow="ellipsis", no_wrap=True, ratio=1, min_width=16)
     for d in documents:
         table.add_row(
-            plain(d["router"]), plain(d["name"] or "–"), plain(f"{d['links_up']} / {d['links']}"),
+            plain(d["router"]), plain(d["name"] or "-"), plain(f"{d['links_up']} / {d['links']}"),
             *(plain(units.bits_per_second(d[f"{k}_bits_per_second"])) for k in ("forwarded", "sourced", "sunk")),
             plain(", ".join(d["neighbors"])), style="" if d["up"] else "dim",
         )  # fmt: skip
@@ -148,7 +148,8 @@ def apps(documents: Sequence[Document]) -> RenderableType:
     for d in documents:
         table.add_row(
             plain(d["id"]), plain(d["name"]), plain(units.bits_per_second(d["bits_per_second"])),
-            plain(units.percent(d["share"])), _share_bar(d["share"]), plain(f"{d['octets']:,}"), plain(f"{d['packets']:,}"),
+            plain(units.percent(d["share"])), _share_bar(d["share"]), plain(f"{d['octets']:,}"),
+            plain(f"{d['packets']:,}"),
         )  # fmt: skip
     return table
 
@@ -164,7 +165,7 @@ def agents(documents: Sequence[Document]) -> RenderableType:
     for d in documents:
         table.add_row(
             plain(d["name"] or d["id"]), plain("live", "green") if d["live"] else plain("silent", "red"),
-            plain(", ".join(d["addresses"])), plain(d["gateway"] or "–"),
+            plain(", ".join(d["addresses"])), plain(d["gateway"] or "-"),
             plain(units.duration(d["age_seconds"]) + " ago"), plain(f"{d['records']:,}"),
             plain(f"{d['lost']:,}", "red" if d["lost"] else ""), plain(d["layer"]),
         )  # fmt: skip
@@ -204,7 +205,7 @@ def path(d: Document) -> RenderableType:
     table.add_column("out by", overflow="fold")
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("", width=BAR_CELLS)
-    table.add_column("cost to go", justify="right", no_wrap=True)
+    table.add_column("cost so far", justify="right", no_wrap=True)
     for hop in d["hops"]:
         name = f"{hop['router']} {hop['name']}".rstrip()
         table.add_row(
@@ -237,8 +238,9 @@ def topology(d: Document) -> RenderableType:
         last = d_link["router"]
         table.add_row(
             plain(f"{last} {names.get(last, '')}".rstrip() if first else ""),
-            plain(d_link["interface"]), plain(names.get(d_link["neighbor"]) or d_link["neighbor"] or "–"),
-            plain(d_link["kind"]), plain(d_link["cost"]), plain("up", "green") if d_link["up"] else plain("down", "red"),
+            plain(d_link["interface"]), plain(names.get(d_link["neighbor"]) or d_link["neighbor"] or "-"),
+            plain(d_link["kind"]), plain(d_link["cost"]),
+            plain("up", "green") if d_link["up"] else plain("down", "red"),
         )  # fmt: skip
     return Group(facts, table)
 
@@ -286,11 +288,7 @@ def status(d: Document) -> RenderableType:
     table.add_column("counter", overflow="fold")
     table.add_column("value", justify="right", no_wrap=True)
     rows = [(c, k, v) for c, counters in d["components"].items() for k, v in counters.items() if v]
-    rows += [
-        (x["component"], x["counter"], x["value"])
-        for x in d["losses"]
-        if x["component"] not in d["components"]
-    ]
+    rows += [(x["component"], x["counter"], x["value"]) for x in d["losses"] if x["component"] not in d["components"]]
     last = ""
     for component, counter, value in rows:
         table.add_row(
@@ -341,7 +339,7 @@ def _short(rate: float) -> str:
 
 
 def _interface(link_id: str | None) -> str:
-    return "–" if link_id is None else link_id.partition(":")[2]
+    return "-" if link_id is None else link_id.partition(":")[2]
 
 
 def _dotted_order(text: str) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE = 86_400, 3_600, 60
 def scaled(value: float, unit: str) -> str:
     """`12.3 Mbit/s`: three significant digits; not finite -> a dash."""
     if not math.isfinite(value):
-        return "–"
+        return "-"
     step = 0
     while abs(value) >= 999.5 and step < len(PREFIXES) - 1:
         value /= 1000
@@ -38,7 +38,7 @@ def octets(value: float) -> str:
 def percent(share: float | None) -> str:
     """`7.4 %`, `91 %`; None (capacity unknown) -> a dash."""
     if share is None or not math.isfinite(share):
-        return "–"
+        return "-"
     return f"{share * 100:.1f} %" if 0 < share < 0.0995 else f"{share * 100:.0f} %"
 
 
