@@ -283,8 +283,11 @@ class Network:
         quiet_since: float | None = None
         before: object = None
         while True:
-            lacking = self.lacking()
-            state = [frr.database(self, "r1"), {router: self.routes(router) for router in self.plan.routers}]
+            try:
+                lacking = self.lacking()
+                state = [frr.database(self, "r1"), {router: self.routes(router) for router in self.plan.routers}]
+            except RuntimeError as error:  # a daemon does not answer yet
+                lacking, state = str(error), []
             if lacking or state != before:
                 quiet_since = None
             elif quiet_since is None:

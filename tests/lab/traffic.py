@@ -131,7 +131,7 @@ class Traffic:
             script = self._programs / name
             if not script.exists():
                 script.symlink_to(PROGRAM)
-            return ["/usr/bin/python3", str(script)]
+            return [str(Path(sys.executable).resolve()), str(script)]
         if name in BY_EXECUTABLE:
             program = self._programs / name
             if not program.exists():
