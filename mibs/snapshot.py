@@ -16,13 +16,12 @@ changes once written; a new one replaces it as a whole.
 
 from __future__ import annotations
 
-import mmap
 import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +36,13 @@ PART = struct.Struct("<QQ")
 PARTS = 10
 BODY = HEADER.size + PARTS * PART.size
 
-Buffer = bytes | mmap.mmap
+
+class Buffer(Protocol):
+    """Octets that can be sliced into bytes and looked at without a copy: bytes, a mapped file."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: slice, /) -> bytes: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 
 @dataclass(frozen=True)
