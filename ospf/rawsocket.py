@@ -142,7 +142,7 @@ class RawAttachment:
         return packets
 
     def send(self, destination: int, payload: bytes) -> bool:
-        """One OSPF packet from the interface's own address; False (and counted) if the kernel refuses."""
+        """One OSPF packet from the interface's address; False (and counted) if the kernel refuses it."""
         try:
             self._socket.sendto(payload, (address_text(destination), 0))
         except OSError:
