@@ -1,0 +1,38 @@
+"""A token bucket of CPU seconds: what looking after short flows may cost."""
+
+from __future__ import annotations
+
+BURST_SECONDS = 0.05
+RESTART_SECONDS = 0.002  # once empty, it stays shut until this much has come back
+
+
+class CpuBudget:
+    """`fraction` of one core, saved up to BURST_SECONDS; times are the caller's monotonic clock."""
+
+    def __init__(self, fraction: float, now: float) -> None:
+        self._fraction = fraction
+        self._left = BURST_SECONDS if fraction > 0 else 0.0
+        self._at = now
+
+    def _refill(self, now: float) -> None:
+        self._left = min(BURST_SECONDS, self._left + max(0.0, now - self._at) * self._fraction)
+        self._at = now
+
+    def spend(self, seconds: float, now: float) -> None:
+        """Take off what was used."""
+        self._refill(now)
+        self._left -= seconds
+
+    def allows(self, now: float) -> bool:
+        """Whether anything is left."""
+        self._refill(now)
+        return self._left > 0
+
+    def open_at(self, now: float) -> float:
+        """When work may go on: now, or after enough has come back (never, with fraction 0)."""
+        self._refill(now)
+        if self._left > 0:
+            return now
+        if self._fraction <= 0:
+            return float("inf")
+        return now + (RESTART_SECONDS - self._left) / self._fraction

@@ -1,0 +1,147 @@
+"""Owners for flows while they live: what the packet ring's news makes the agent look up at once, within a CPU budget.
+
+A dump every interval sees only what is alive then.  The ring tells of a flow's first packet and of every connection this host opens, so one
+socket can be asked for (15 us) while it exists.  A destination whose owner is fresh is not asked for again; when the budget is spent the
+flow waits for the next report, where whatever is still alive is found by a dump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from agents.datagramtable import ECHO_PROTOCOLS, Endpoints, News
+from agents.inetdiag import Sockets
+from agents.owners import UDP_LITE, OwnerDirectory
+from agents.packets import ICMP, TCP, UDP
+from agents.records import OPENED_LOCAL
+
+MOST_PENDING = 65_536
+
+
+class SocketSource(Protocol):
+    """What `agents.sources.sockdiag.SocketDump` offers."""
+
+    def one(self, endpoints: Endpoints) -> Sockets | None:
+        """The socket of these end points."""
+        ...
+
+    def udp(self) -> Sockets:
+        """All UDP sockets."""
+        ...
+
+
+class EchoSource(Protocol):
+    """What `agents.sources.procfs.ProcessTable` offers of ping and raw sockets."""
+
+    def holders(self, inodes: Iterable[int], *, thorough: bool = True) -> dict[int, int]:
+        """Socket inode -> process id."""
+        ...
+
+    def kernel_sockets(self, table: str) -> list[tuple[int, int]]:
+        """(local port or protocol, inode) of /proc/net/TABLE."""
+        ...
+
+
+@dataclass
+class LookupStats:
+    """Look-ups made at once, how many found a process, and flows left for the report."""
+
+    asked: int = 0
+    found: int = 0
+    postponed: int = 0
+
+
+class FlowLookup:
+    """Settles the owners of new flows in an `OwnerDirectory`."""
+
+    def __init__(self, directory: OwnerDirectory, sockets: SocketSource, processes: EchoSource) -> None:
+        self._directory = directory
+        self._sockets = sockets
+        self._processes = processes
+        self._pending: dict[int, tuple[Endpoints, int]] = {}  # serial -> end points, opened
+        self.stats = LookupStats()
+
+    def take(self, news: News, now: float, *, affordable: bool) -> None:
+        """New flows: those that can be settled at once are, the others wait for `settle_all`."""
+        if affordable:
+            for endpoints in dict.fromkeys(news.opening):
+                if not self._directory.knows_endpoint(TCP, endpoints.remote, endpoints.remote_port, now):
+                    self._ask(endpoints, now)
+        for serial, endpoints, opened in news.flows:
+            if self._known(serial, endpoints, opened, now):
+                continue
+            if affordable and self._settle(serial, endpoints, opened, now, thorough=False):
+                continue
+            self.stats.postponed += 1
+            if len(self._pending) < MOST_PENDING:
+                self._pending[serial] = (endpoints, opened)
+            else:
+                self._directory.settle_datagram(serial, endpoints, opened, now)
+
+    def settle_all(self, now: float) -> None:
+        """At the report: one thorough round for everything that waits; what then has no owner stays without."""
+        pending, self._pending = self._pending, {}
+        if any(endpoints.protocol in (UDP, UDP_LITE) for endpoints, _ in pending.values()):
+            self._directory.see_udp(self._sockets.udp(), now)
+        for serial, (endpoints, opened) in pending.items():
+            if endpoints.protocol in (UDP, UDP_LITE) or not self._settle(
+                serial, endpoints, opened, now, thorough=True
+            ):
+                self._directory.settle_datagram(serial, endpoints, opened, now)
+
+    def _known(self, serial: int, endpoints: Endpoints, opened: int, now: float) -> bool:
+        """Flows whose owner needs no asking."""
+        if endpoints.protocol in (UDP, UDP_LITE):
+            if not self._directory.datagram_known(endpoints):
+                return False
+        elif opened == OPENED_LOCAL:
+            return False  # a process may have a raw socket for it
+        self._directory.settle_datagram(serial, endpoints, opened, now)
+        return True
+
+    def _ask(self, endpoints: Endpoints, now: float) -> None:
+        self.stats.asked += 1
+        found = self._sockets.one(endpoints)
+        if found is not None:
+            before = self._directory.stats.sockets
+            self._directory.see_tcp(found, now, thorough=False)
+            if self._directory.stats.sockets == before:
+                self._directory.see_tcp(found, now)
+            self.stats.found += self._directory.stats.sockets > before
+
+    def _settle(self, serial: int, endpoints: Endpoints, opened: int, now: float, *, thorough: bool) -> bool:
+        self.stats.asked += 1
+        if endpoints.protocol in (UDP, UDP_LITE):
+            found = self._sockets.one(endpoints)
+            if found is not None:
+                self._directory.see_udp(found, now, thorough=thorough)
+            if not self._directory.datagram_known(endpoints):
+                return False
+            self._directory.settle_datagram(serial, endpoints, opened, now)
+            self.stats.found += 1
+            return True
+        inode = self._raw_inode(endpoints, thorough)
+        settled = inode != 0 and self._directory.settle_echo(serial, inode, 0, thorough=thorough)
+        self.stats.found += settled
+        return settled
+
+    def _raw_inode(self, endpoints: Endpoints, thorough: bool) -> int:
+        """The socket that speaks this protocol: the ping socket with the echo identifier, else a raw socket; 0 = none."""
+        suffix = "" if endpoints.version == 4 else "6"
+        if endpoints.protocol in ECHO_PROTOCOLS:
+            table = "icmp" if endpoints.protocol == ICMP else "icmp6"
+            for port, inode in self._processes.kernel_sockets(table):
+                if port == endpoints.local_port:
+                    return inode
+        raw = [
+            inode
+            for protocol, inode in self._processes.kernel_sockets("raw" + suffix)
+            if protocol == endpoints.protocol
+        ]
+        if len(raw) > 1:  # several: programs that ping often take their process id as identifier
+            for inode, pid in self._processes.holders(raw, thorough=thorough).items():
+                if pid & 0xFFFF == endpoints.local_port:
+                    return inode
+        return raw[-1] if raw else 0

@@ -1,0 +1,267 @@
+"""Who owns a flow: sockets, listeners and learnt endpoints to processes, in that order of trust.
+
+TCP: a socket seen alive gives its process (exact); an ended connection nobody saw alive goes by the listener of its local port (listener),
+else by who last spoke to the same remote endpoint (port), else by the service port's name alone (port).
+UDP: a connected socket, else the one bound to the local port (exact), else as above.  ICMP: the ping or raw socket with the echo
+identifier, else nobody: the kernel answers by itself.
+
+The directory asks its `Processes` only about inodes it has not seen; everything learnt is bounded.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.attribution import EXACT, LISTENER, PORT, UNKNOWN, Attribution, ProcessFacts
+from agents.datagramtable import Endpoints
+from agents.inetdiag import LISTEN, Sockets
+from agents.packets import ICMP, ICMPV6, UDP
+from agents.records import OPENED_LOCAL, OPENED_REMOTE, FlowRows
+from agents.tcptable import TCP
+
+MOST_ENDPOINTS = 16_384
+MOST_DATAGRAM_OWNERS = 65_536
+ENDPOINT_SECONDS = 60.0  # how long a learnt endpoint answers for short connections
+UDP_LITE = 136
+
+
+class Processes(Protocol):
+    """What `agents.sources.procfs.ProcessTable` offers."""
+
+    def holders(self, inodes: Iterable[int], *, thorough: bool = True) -> dict[int, int]:
+        """Socket inode -> process id."""
+        ...
+
+    def facts(self, pid: int) -> ProcessFacts | None:
+        """What a process is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What a flow record says of its owner; `application` "" = unknown."""
+
+    application: str = ""
+    process_id: int = 0
+    process_name: str = ""
+    unit: str = ""
+    user: str = ""
+    method: int = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    facts: ProcessFacts
+    user: str
+
+
+NOBODY = Owner()
+
+
+@dataclass
+class OwnerStats:
+    """Sockets with and without a process, and flows reported without one."""
+
+    sockets: int = 0
+    unheld_sockets: int = 0
+    unowned_flows: int = 0
+
+
+class OwnerDirectory:
+    """Answers for flows; fed with dumps of sockets."""
+
+    def __init__(
+        self, processes: Processes, attribution: Attribution, user_name: Callable[[int], str] = lambda uid: ""
+    ) -> None:
+        self._processes = processes
+        self._attribution = attribution
+        self._user_name = user_name
+        self._tcp: dict[int, _Holder] = {}  # cookie -> holder
+        self._unheld: set[int] = set()  # cookies nobody holds
+        self._listeners: dict[int, _Holder] = {}  # TCP local port -> holder
+        self._udp: OrderedDict[tuple[int, bytes, int], _Holder] = (
+            OrderedDict()
+        )  # local port, remote, remote port
+        self._endpoints: OrderedDict[tuple[int, bytes, int], tuple[_Holder, float]] = OrderedDict()
+        self._datagrams: OrderedDict[int, Owner] = OrderedDict()  # flow serial -> owner
+        self._owner_cache: dict[tuple[_Holder, int, int], Owner] = {}
+        self.stats = OwnerStats()
+
+    # -- learning -----------------------------------------------------------------------------------------
+
+    def see_tcp(self, sockets: Sockets, now: float, *, thorough: bool = True) -> None:
+        """Learn from TCP sockets alive now (some or all of them)."""
+        unknown: list[int] = []
+        for row, cookie in enumerate(sockets.cookie.tolist()):
+            if cookie in self._tcp or (cookie in self._unheld and thorough):
+                continue
+            unknown.append(row)
+        holders = self._held_by(sockets, unknown, thorough)
+        for row in unknown:
+            holder = holders.get(row)
+            cookie = int(sockets.cookie[row])
+            if holder is None:
+                if thorough and sockets.inode[row]:
+                    self._unheld.add(cookie)
+                    self.stats.unheld_sockets += 1
+                continue
+            self._tcp[cookie] = holder
+            self._unheld.discard(cookie)
+            self.stats.sockets += 1
+            if sockets.state[row] == LISTEN:
+                self._listeners[int(sockets.local_port[row])] = holder
+            elif int(sockets.local_port[row]) not in self._listeners:
+                self._learn(TCP, sockets, row, holder, now)
+
+    def see_udp(self, sockets: Sockets, now: float, *, thorough: bool = True) -> None:
+        """Learn from a dump of UDP sockets."""
+        rows = list(range(len(sockets)))
+        holders = self._held_by(sockets, rows, thorough)
+        for row, holder in holders.items():
+            port, remote_port = int(sockets.local_port[row]), int(sockets.remote_port[row])
+            remote = sockets.remote[row].tobytes() if remote_port else b""
+            self._udp[port, remote, remote_port] = holder
+            self._udp.move_to_end((port, remote, remote_port))
+            if len(self._udp) > MOST_ENDPOINTS:
+                self._udp.popitem(last=False)
+            if remote_port:
+                self._learn(UDP, sockets, row, holder, now)
+
+    def keep_tcp(self, cookies: NDArray[np.uint64], listening: Collection[int]) -> None:
+        """Forget connections other than these (listeners stay by port as long as somebody listens)."""
+        alive = set(cookies.tolist())
+        self._tcp = {cookie: holder for cookie, holder in self._tcp.items() if cookie in alive}
+        self._unheld &= alive
+        ports = set(listening)
+        self._listeners = {port: holder for port, holder in self._listeners.items() if port in ports}
+        if len(self._owner_cache) > MOST_ENDPOINTS:
+            self._owner_cache.clear()
+
+    def knows_endpoint(self, protocol: int, remote: bytes, port: int, now: float) -> bool:
+        """Whether a fresh owner is known for a remote endpoint, so that a short connection needs no look-up."""
+        known = self._endpoints.get((protocol, remote, port))
+        return known is not None and now - known[1] < ENDPOINT_SECONDS / 4
+
+    def _held_by(self, sockets: Sockets, rows: list[int], thorough: bool) -> dict[int, _Holder]:
+        inodes = {int(sockets.inode[row]) for row in rows} - {0}
+        if not inodes:
+            return {}
+        pids = self._processes.holders(inodes, thorough=thorough)
+        result: dict[int, _Holder] = {}
+        for row in rows:
+            pid = pids.get(int(sockets.inode[row]))
+            facts = self._processes.facts(pid) if pid else None
+            if facts is not None:
+                result[row] = _Holder(facts, self._user_name(int(sockets.uid[row])))
+        return result
+
+    def _learn(self, protocol: int, sockets: Sockets, row: int, holder: _Holder, now: float) -> None:
+        key = (protocol, sockets.remote[row].tobytes(), int(sockets.remote_port[row]))
+        self._endpoints[key] = (holder, now)
+        self._endpoints.move_to_end(key)
+        if len(self._endpoints) > MOST_ENDPOINTS:
+            self._endpoints.popitem(last=False)
+
+    # -- answering ----------------------------------------------------------------------------------------
+
+    def of_tcp(self, rows: FlowRows, now: float) -> list[Owner]:
+        """Owners of TCP rows (their `owner` is the socket's cookie)."""
+        result = []
+        cookies = rows.owner.view(np.uint64).tolist()
+        columns = zip(
+            cookies, rows.local_port.tolist(), rows.remote_port.tolist(), rows.opened.tolist(), strict=True
+        )
+        for row, (cookie, local_port, remote_port, opened) in enumerate(columns):
+            service = local_port if opened == OPENED_REMOTE else remote_port
+            holder = self._tcp.get(cookie)
+            if holder is not None:
+                result.append(self._owner(holder, EXACT, service))
+                continue
+            holder = self._listeners.get(local_port) if opened != OPENED_LOCAL else None
+            if holder is not None:
+                result.append(self._owner(holder, LISTENER, local_port))
+                continue
+            result.append(self._by_endpoint(TCP, rows.remote[row].tobytes(), remote_port, service, now))
+        return result
+
+    def of_datagrams(self, rows: FlowRows) -> list[Owner]:
+        """Owners of the datagram table's rows (their `owner` is the flow's serial)."""
+        result = []
+        for serial in rows.owner.tolist():
+            owner = self._datagrams.get(serial, NOBODY)
+            if not owner.process_id:
+                self.stats.unowned_flows += 1
+            result.append(owner)
+        return result
+
+    def datagram_known(self, endpoints: Endpoints) -> bool:
+        """Whether a socket is known that a UDP flow could belong to."""
+        return self._udp_holder(endpoints) is not None
+
+    def settle_datagram(self, serial: int, endpoints: Endpoints, opened: int, now: float) -> bool:
+        """Decide the owner of a datagram flow with what is known now; whether a process was found."""
+        service = endpoints.local_port if opened == OPENED_REMOTE else endpoints.remote_port
+        holder = self._udp_holder(endpoints)
+        if holder is not None:
+            owner = self._owner(holder, EXACT, service)
+        else:
+            owner = self._by_endpoint(
+                endpoints.protocol, endpoints.remote, endpoints.remote_port, service, now, False
+            )
+        return self._set_datagram(serial, owner)
+
+    def settle_echo(self, serial: int, inode: int, uid: int, *, thorough: bool = True) -> bool:
+        """Give a datagram flow (ICMP, raw) to the holder of a socket; whether a process was found."""
+        pid = self._processes.holders([inode], thorough=thorough).get(inode)
+        facts = self._processes.facts(pid) if pid else None
+        if facts is None:
+            return False
+        return self._set_datagram(serial, self._owner(_Holder(facts, self._user_name(uid)), EXACT, 0))
+
+    def keep_datagrams(self, serials: Iterable[int]) -> None:
+        """Forget the owners of datagram flows other than these."""
+        alive = set(serials)
+        for serial in [serial for serial in self._datagrams if serial not in alive]:
+            del self._datagrams[serial]
+
+    def _set_datagram(self, serial: int, owner: Owner) -> bool:
+        self._datagrams[serial] = owner
+        if len(self._datagrams) > MOST_DATAGRAM_OWNERS:
+            self._datagrams.popitem(last=False)
+        return owner.process_id != 0
+
+    def _udp_holder(self, endpoints: Endpoints) -> _Holder | None:
+        if endpoints.protocol not in (UDP, UDP_LITE):
+            return None
+        port = endpoints.local_port
+        exact = self._udp.get((port, endpoints.remote, endpoints.remote_port))
+        return exact if exact is not None else self._udp.get((port, b"", 0))
+
+    def _by_endpoint(
+        self, protocol: int, remote: bytes, remote_port: int, service: int, now: float, count: bool = True
+    ) -> Owner:
+        known = (
+            self._endpoints.get((protocol, remote, remote_port)) if protocol not in (ICMP, ICMPV6) else None
+        )
+        if known is not None and now - known[1] < ENDPOINT_SECONDS:
+            return self._owner(known[0], PORT, service)
+        if count:
+            self.stats.unowned_flows += 1
+        name = self._attribution.of_port(protocol, service)
+        return replace(NOBODY, application=name, method=PORT) if name else NOBODY
+
+    def _owner(self, holder: _Holder, method: int, service: int) -> Owner:
+        key = (holder, method, service if self._attribution.minds_port(service) else 0)
+        owner = self._owner_cache.get(key)
+        if owner is None:
+            facts = holder.facts
+            name = self._attribution.of_process(facts, service)
+            owner = Owner(name, facts.process_id, facts.name, facts.unit, holder.user, method)
+            self._owner_cache[key] = owner
+        return owner
