@@ -73,9 +73,10 @@ class IfIndexMap:
         known: dict[int, set[int]] = {}
         for key in self._index:
             try:
-                known.setdefault(key.router, set()).add(int(ipaddress.IPv4Address(key.interface)))
+                address = int(ipaddress.IPv4Address(key.interface))
             except ValueError:
                 continue
+            known.setdefault(key.router, set()).add(address)
         return known
 
 

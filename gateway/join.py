@@ -21,7 +21,7 @@ from gateway.attachment import LongestPrefixMatch
 from gateway.batch import FlowBatch, take
 from gateway.registry import AgentRegistry
 from ospf.paths import Paths
-from ospf.topology import Topology
+from ospf.topology import INTRA, Topology
 
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
@@ -33,6 +33,16 @@ NOTED = ("on_link", "repeated", "entry_ambiguous", "entry_assumed")
 
 
 @dataclass(frozen=True)
+class Entries:
+    """Per prefix row: where a source in it enters when only its prefix is known."""
+
+    vertex: I4
+    link: I4
+    several: NDArray[np.bool_]  # more than one router announces it
+    outside: NDArray[np.bool_]  # not in this area: the cheapest border router is assumed
+
+
+@dataclass(frozen=True)
 class Routing:
     """One topology with what is derived from it once."""
 
@@ -40,6 +50,7 @@ class Routing:
     paths: Paths
     prefixes: LongestPrefixMatch
     ifindex: I4  # of every link row
+    entries: Entries
 
     @classmethod
     def of(cls, topology: Topology, ifindex: list[int]) -> Routing:
@@ -49,6 +60,7 @@ class Routing:
             Paths(topology),
             LongestPrefixMatch(table.network, table.plen),
             np.array(ifindex, dtype=np.int32),
+            _entries_by_prefix(topology),
         )
 
 
@@ -78,21 +90,22 @@ def place(flows: FlowBatch, routing: Routing, agents: AgentRegistry) -> Placed:
     octets = flows["octets"].astype(np.float64)
     source = routing.prefixes.lookup(flows["source"])
     destination = routing.prefixes.lookup(flows["destination"])
-    vertex, entry, ambiguous, assumed = _prefix_entry(topology, source)
+    by_prefix = routing.entries
+    vertex, entry = by_prefix.vertex[source], by_prefix.link[source]
+    ambiguous, assumed = by_prefix.several[source], by_prefix.outside[source]
 
     sent = (flows["sent"] == 1) & (flows["agent"] >= 0)
     gateways = np.zeros(count, dtype=np.uint32)
     if sent.any():
         gateways[sent] = agents.first_hops(flows["agent"][sent], flows["source"][sent])
-    _first_hop_entry(topology, gateways, source, vertex, entry, ambiguous)
+    _first_hop_entry(topology, gateways, vertex, entry, ambiguous)
 
     tally: dict[str, int] = {}
 
     def note(reason: str, mask: NDArray[np.bool_]) -> None:
         tally[reason] = int(octets[mask].sum())
 
-    types = np.append(_route_types(topology), 255)  # 255: no prefix
-    on_link = (source == destination) & (types[source] == 0)
+    on_link = (source == destination) & (source >= 0) & ~by_prefix.outside[source]
     no_source = (vertex < 0) & ~on_link
     no_destination = (destination < 0) & ~no_source & ~on_link
     good = ~(on_link | no_source | no_destination)
@@ -110,43 +123,26 @@ def place(flows: FlowBatch, routing: Routing, agents: AgentRegistry) -> Placed:
     return Placed(flows, pair, columns[:, 0], columns[:, 1], columns[:, 2], tally)
 
 
-def _prefix_entry(topology: Topology, prefix: I4) -> tuple[I4, I4, NDArray[np.bool_], NDArray[np.bool_]]:
-    """By prefix alone: the cheapest attachment; (vertex, link row, several equally good?, outside the area?)."""
+def _entries_by_prefix(topology: Topology) -> Entries:
+    """The cheapest attachment of every prefix; one more row at the end, so that -1 finds "none"."""
     table = topology.prefixes
-    n = len(table.network)
-    best = np.full(n + 1, -1, dtype=np.int64)  # one more row so that -1 finds "none"
-    ties = np.zeros(n + 1, dtype=bool)
-    start = table.start
-    for row in range(n):
-        low, high = int(start[row]), int(start[row + 1])
-        if high > low:
-            costs = table.cost[low:high]
-            best[row] = low + int(costs.argmin())
-            ties[row] = high - low > 1
-    chosen = best[prefix]
-    found = chosen >= 0
-    safe = np.where(found, chosen, 0)
-    if not len(table.vertex):
-        nothing = np.full(len(prefix), -1, dtype=np.int32)
-        return nothing, nothing.copy(), np.zeros(len(prefix), bool), np.zeros(len(prefix), bool)
-    vertex = np.where(found, table.vertex[safe], -1).astype(np.int32)
-    entry = np.where(found, table.link[safe], -1).astype(np.int32)
-    outside = found & (table.route_type[safe] > 0)
-    return vertex, entry, ties[prefix] & found & ~outside, outside
-
-
-def _route_types(topology: Topology) -> NDArray[np.uint8]:
-    """Route type of every prefix (all attachments of one prefix have the same); uint8[P]."""
-    table = topology.prefixes
-    if not len(table.route_type):
-        return np.full(len(table.network), 255, dtype=np.uint8)
-    return table.route_type[np.minimum(table.start[:-1], len(table.route_type) - 1)]
+    count = len(table.network)
+    start = table.start.astype(np.int64)
+    sizes = np.diff(start)
+    order = np.lexsort((table.cost, np.repeat(np.arange(count), sizes)))
+    best = np.where(sizes > 0, start[:-1], -1)
+    best[sizes > 0] = order[start[:-1][sizes > 0]]
+    has = best >= 0
+    vertex, link = np.full(count + 1, -1, np.int32), np.full(count + 1, -1, np.int32)
+    vertex[:-1][has] = table.vertex[best[has]]
+    link[:-1][has] = table.link[best[has]]
+    outside = np.append(table.route_type != INTRA, False)
+    return Entries(vertex, link, np.append(sizes > 1, False) & ~outside, outside)
 
 
 def _first_hop_entry(
     topology: Topology,
     gateways: NDArray[np.uint32],
-    source: I4,
     vertex: I4,
     entry: I4,
     ambiguous: NDArray[np.bool_],

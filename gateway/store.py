@@ -148,7 +148,7 @@ class Store:
         columns = [counters.ifindex, counters.app, counters.octets, counters.packets]
         columns += [counters.in_octets, counters.in_packets]
         moved = []
-        for cell in zip(*(c.tolist() for c in columns), strict=True):
+        for cell in zip(*(np.asarray(c).tolist() for c in columns), strict=True):
             if self._written.get(cell[0] << 24 | cell[1]) != cell:
                 self._written[cell[0] << 24 | cell[1]] = cell
                 moved.append(cell)

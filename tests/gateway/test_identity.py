@@ -1,0 +1,49 @@
+import pytest
+
+from gateway.errors import GatewayError
+from gateway.identity import MAX_IFINDEX, OTHER, ApplicationIds, IfIndexMap
+from ospf.topology import LinkKey
+from tests.gateway.small import ip, rid
+
+
+def key(router: int, interface: str) -> LinkKey:
+    return LinkKey("default", rid(router), interface)
+
+
+def test_allocated_once_kept_and_never_reused() -> None:
+    index = IfIndexMap()
+    keys = [key(1, "10.0.12.1"), key(1, "10.1.1.0/24"), key(2, "10.0.12.2")]
+    assert index.allocate(keys) == [1, 2, 3]
+    assert index.allocate(reversed(keys)) == [3, 2, 1]
+    again = IfIndexMap(dict(index.items()))
+    assert again.allocate([key(3, "if7"), *keys]) == [4, 1, 2, 3]
+    assert again.dirty == {4: key(3, "if7")}
+
+
+def test_a_stub_that_turns_out_to_be_an_interface_keeps_its_number() -> None:
+    index = IfIndexMap()
+    assert index.allocate([key(1, "10.1.1.0/24"), key(2, "10.1.2.0/24")]) == [1, 2]
+    assert index.allocate([key(1, "10.1.1.1"), key(2, "10.1.2.0/24")]) == [1, 2]
+    assert index.get(key(1, "10.1.1.0/24")) is None
+    # another router's address in that prefix is another interface
+    assert index.allocate([key(3, "10.1.2.3")]) == [3]
+    assert index.known_addresses() == {rid(1): {ip("10.1.1.1")}, rid(3): {ip("10.1.2.3")}}
+
+
+def test_sixteen_bits_and_then_a_clear_refusal() -> None:
+    index = IfIndexMap({key(1, "if1"): MAX_IFINDEX})
+    with pytest.raises(GatewayError, match="65534"):
+        index.allocate([key(1, "if2")])
+
+
+def test_application_names_are_the_key() -> None:
+    ids = ApplicationIds({"web": 7})
+    assert [ids.id(n) for n in ("unknown", "unattributed", "other", "web", "mail", "mail")] == [0, 1, 2, 7, 8, 8]
+    assert ids.dirty == {"mail": 8}
+    assert ApplicationIds(dict.fromkeys([]) | {n: i for i, n in ids.names().items()}).id("mail") == 8
+
+
+def test_the_tail_of_names_is_other_and_counted() -> None:
+    ids = ApplicationIds(limit=5)
+    assert [ids.id(f"a{n}") for n in range(4)] == [3, 4, OTHER, OTHER]
+    assert ids.overflowed == 2
