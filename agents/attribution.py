@@ -4,10 +4,11 @@
     application = "billing"
     process = "java*"            # comm, executable's or script's file name; shell pattern
     unit = "billing-*.service"   # systemd unit or scope; shell pattern
-    port = 8443                  # the service port: the local one of accepted, the remote one of opened connections
+    port = 8443                  # the service port: local of accepted, remote of opened connections
 
-Without a rule: a well-known daemon goes by what it serves (sshd -> ssh), an interpreter by its script, else the executable's name.
-Sub-applications, command lines and containers' images are a later step; command lines never leave the host.
+Without a rule: a well-known daemon goes by what it serves (sshd -> ssh), an interpreter by its script, else
+the executable's name. Sub-applications, command lines and containers' images are a later step; command
+lines never leave the host.
 """
 
 from __future__ import annotations
@@ -21,21 +22,24 @@ from functools import lru_cache
 EXACT, LISTENER, PORT, UNKNOWN = 1, 2, 3, 0  # attributionMethod
 
 DAEMONS = {
-    "sshd": "ssh", "sshd-session": "ssh", "sshd-auth": "ssh", "named": "dns", "unbound": "dns", "dnsmasq": "dns",
-    "systemd-resolved": "dns", "systemd-resolve": "dns", "chronyd": "ntp", "ntpd": "ntp", "ntpsec": "ntp",
-    "systemd-timesyncd": "ntp", "systemd-timesyn": "ntp", "apache2": "apache", "httpd": "apache", "postgres": "postgresql",
-    "mysqld": "mysql", "mariadbd": "mysql", "redis-server": "redis", "dhclient": "dhcp", "dhcpcd": "dhcp",
-    "systemd-networkd": "dhcp", "systemd-network": "dhcp", "rpc.nfsd": "nfs", "smbd": "smb", "snmpd": "snmp",
-    "rsyslogd": "syslog", "master": "smtp", "smtpd": "smtp", "exim4": "smtp", "ftp-master": "ftp", "agents.cli": "anemone-agent",
+    "sshd": "ssh", "sshd-session": "ssh", "sshd-auth": "ssh", "named": "dns", "unbound": "dns",
+    "dnsmasq": "dns", "systemd-resolved": "dns", "systemd-resolve": "dns", "chronyd": "ntp",
+    "ntpd": "ntp", "ntpsec": "ntp", "systemd-timesyncd": "ntp", "systemd-timesyn": "ntp",
+    "apache2": "apache", "httpd": "apache", "postgres": "postgresql", "mysqld": "mysql",
+    "mariadbd": "mysql", "redis-server": "redis", "dhclient": "dhcp", "dhcpcd": "dhcp",
+    "systemd-networkd": "dhcp", "systemd-network": "dhcp", "rpc.nfsd": "nfs", "smbd": "smb",
+    "snmpd": "snmp", "rsyslogd": "syslog", "master": "smtp", "smtpd": "smtp", "exim4": "smtp",
+    "ftp-master": "ftp", "agents.cli": "anemone-agent",
 }  # fmt: skip
 
 SERVICES = {  # for flows no process is known of; names of the IANA service registry
-    20: "ftp", 21: "ftp", 22: "ssh", 23: "telnet", 25: "smtp", 53: "dns", 67: "dhcp", 68: "dhcp", 69: "tftp", 80: "http",
-    88: "kerberos", 110: "pop3", 111: "rpcbind", 123: "ntp", 143: "imap", 161: "snmp", 162: "snmp", 179: "bgp",
-    389: "ldap", 443: "https", 445: "smb", 465: "smtp", 514: "syslog", 546: "dhcp", 547: "dhcp", 587: "smtp", 636: "ldap",
-    853: "dns", 873: "rsync", 993: "imap", 995: "pop3", 1812: "radius", 1813: "radius", 2049: "nfs", 3128: "proxy",
-    3306: "mysql", 3389: "rdp", 4739: "ipfix", 5353: "mdns", 5432: "postgresql", 5672: "amqp", 6379: "redis", 9092: "kafka",
-    11211: "memcached", 27017: "mongodb",
+    20: "ftp", 21: "ftp", 22: "ssh", 23: "telnet", 25: "smtp", 53: "dns", 67: "dhcp", 68: "dhcp",
+    69: "tftp", 80: "http", 88: "kerberos", 110: "pop3", 111: "rpcbind", 123: "ntp", 143: "imap",
+    161: "snmp", 162: "snmp", 179: "bgp", 389: "ldap", 443: "https", 445: "smb", 465: "smtp",
+    514: "syslog", 546: "dhcp", 547: "dhcp", 587: "smtp", 636: "ldap", 853: "dns", 873: "rsync",
+    993: "imap", 995: "pop3", 1812: "radius", 1813: "radius", 2049: "nfs", 3128: "proxy", 3306: "mysql",
+    3389: "rdp", 4739: "ipfix", 5353: "mdns", 5432: "postgresql", 5672: "amqp", 6379: "redis",
+    9092: "kafka", 11211: "memcached", 27017: "mongodb",
 }  # fmt: skip
 PROTOCOLS = {
     1: "icmp",
@@ -50,9 +54,7 @@ PROTOCOLS = {
     132: "sctp",
 }
 
-INTERPRETERS = re.compile(
-    r"(python|perl|ruby|node|nodejs|php|bash|dash|sh|zsh|tclsh|lua|pypy|Rscript|guile)[0-9.]*\Z"
-)
+INTERPRETERS = re.compile(r"(python|perl|ruby|node|nodejs|php|bash|dash|sh|zsh|tclsh|lua|pypy|Rscript|guile)[0-9.]*\Z")
 SCRIPT_SUFFIX = re.compile(r"\.(py|pyc|pl|rb|js|mjs|cjs|php|sh|tcl|lua|R|jar)\Z")
 JAVA = re.compile(r"java\Z")
 VALUE_OPTIONS = {
@@ -72,7 +74,10 @@ VALUE_OPTIONS = {
 
 @dataclass(frozen=True)
 class ProcessFacts:
-    """What /proc says of a process; `script` is the interpreter's script or the Java main class, "" otherwise."""
+    """What /proc says of a process.
+
+    `script` is the interpreter's script or the Java main class, "" otherwise.
+    """
 
     process_id: int
     name: str  # comm
@@ -147,7 +152,10 @@ def _is_cut(name: str, script: str) -> bool:
 
 
 def script_of(arguments: Sequence[str]) -> str:
-    """The script an interpreter runs, from its command line: a path, a module (-m) or a Java main class; "" if none."""
+    """The script an interpreter runs, from its command line: a path, a module (-m) or a Java main class.
+
+    "" if none.
+    """
     program = arguments[0].rsplit("/", 1)[-1] if arguments else ""
     java = bool(JAVA.search(program))
     skip = False

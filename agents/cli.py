@@ -21,14 +21,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="anemone-agent", description="Reports this host's flows with the application that owns them."
     )
     parser.add_argument("-c", "--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE")
-    parser.add_argument(
-        "--check", action="store_true", help="read the configuration, say what is wrong, exit"
-    )
+    parser.add_argument("--check", action="store_true", help="read the configuration, say what is wrong, exit")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the agent until SIGTERM or SIGINT; 0 after a last report, 1 when the host cannot do it, 2 for a bad configuration."""
+    """Run the agent until SIGTERM or SIGINT.
+
+    0 after a last report, 1 when the host cannot do it, 2 for a bad configuration.
+    """
     arguments = _arguments(argv)
     try:
         config = load_config(arguments.config)

@@ -1,9 +1,10 @@
-"""Flows of everything that is not TCP: packets in, deltas per report interval out, bounded and with an idle timeout.
+"""Flows of everything that is not TCP: packets in, deltas per report interval out.  Bounded, with an idle timeout.
 
-A flow is (protocol, local address and port, remote address and port); ICMP echo flows are told apart by their identifier, which stays
-inside.  A packet belongs to this host when it leaves from an own address or arrives for one: forwarded, bridged and other hosts'
-packets are counted as foreign; received multicast and broadcast as group packets, because every member would report them again.
-Fragments without ports join the flow of their first fragment.
+A flow is (protocol, local address and port, remote address and port); ICMP echo flows are told apart by
+their identifier, which stays inside.  A packet belongs to this host when it leaves from an own address or
+arrives for one: forwarded, bridged and other hosts' packets are counted as foreign; received multicast and
+broadcast as group packets, because every member would report them again. Fragments without ports join the
+flow of their first fragment.
 """
 
 from __future__ import annotations
@@ -93,7 +94,10 @@ class DatagramTable:
         return len(self._flows)
 
     def add(self, packets: Packets, own: frozenset[bytes], counted: Mapping[int, bool], now: float) -> News:
-        """Count packets.  `own`: this host's addresses as 16 octets; `counted`: which interface indexes count (default: yes)."""
+        """Count packets.
+
+        `own`: this host's addresses as 16 octets; `counted`: which interface indexes count (default: yes).
+        """
         news = News()
         seen = np.asarray([counted.get(int(index), True) for index in packets.interface], np.bool_)
         seen = seen.astype(np.bool_) & ~packets.tagged
@@ -177,11 +181,12 @@ class DatagramTable:
         return known
 
     def report(self, now: float, *, final: bool = False) -> FlowRows:
-        """Deltas of every flow that moved; `owner` is the flow's serial.  Idle flows are forgotten afterwards."""
+        """Deltas of every flow that moved; `owner` is the flow's serial.
+
+        Idle flows are forgotten afterwards.
+        """
         moved = [flow for flow in self._flows.values() if flow.out_packets or flow.in_packets]
-        rows = (
-            _rows(moved, now, END_FORCED if final else END_ACTIVE, self._idle_seconds) if moved else no_rows()
-        )
+        rows = _rows(moved, now, END_FORCED if final else END_ACTIVE, self._idle_seconds) if moved else no_rows()
         for flow in moved:
             flow.out_octets = flow.out_packets = flow.in_octets = flow.in_packets = 0
             flow.since = flow.last

@@ -1,4 +1,8 @@
-"""This host's addresses, interfaces and default gateways from rtnetlink dumps (RFC 3549; linux/rtnetlink.h, if_link.h, if_addr.h)."""
+"""This host's addresses, interfaces and default gateways from rtnetlink dumps (RFC 3549).
+
+Covered: RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE (linux/rtnetlink.h, if_link.h, if_addr.h); default routes of the main
+table, with several next hops.  Left out: policy routing and the notifications (the dumps are repeated every interval).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ _NEXTHOP = struct.Struct("=HBBi")  # length, flags, hops, index
 
 @dataclass(frozen=True, slots=True)
 class OwnAddress:
-    """An address of this host: 16 octets (IPv4 in the first four), and the default gateway of its interface (b"" = none)."""
+    """An address of this host, 16 octets (IPv4 in the first four), and its interface's default gateway (b"" = none)."""
 
     version: int
     address: bytes
@@ -39,12 +43,10 @@ class OwnAddress:
 
 @dataclass(frozen=True)
 class HostAddresses:
-    """Everything the agent must know of the host's network: addresses, and which interfaces' packets count once."""
+    """What the agent must know of the host's network: addresses, and which interfaces' packets count once."""
 
     addresses: tuple[OwnAddress, ...]
-    counted: dict[
-        int, bool
-    ]  # interface index -> its packets count (not loopback, not below a bond, bridge or VRF)
+    counted: dict[int, bool]  # interface index -> its packets count (not loopback, not below a bond, bridge or VRF)
 
     def own(self) -> frozenset[bytes]:
         """All own addresses, loopback included."""
@@ -111,12 +113,7 @@ def _default_gateways(routes: Sequence[bytes]) -> dict[tuple[int, int], bytes]:
             if kind != RTM_NEWROUTE or end - start < _ROUTE.size:
                 continue
             family, length, _, _, table, _, _, route_type, _ = _ROUTE.unpack_from(chunk, start)
-            if (
-                length
-                or table != RT_TABLE_MAIN
-                or route_type != RTN_UNICAST
-                or family not in (AF_INET, AF_INET6)
-            ):
+            if length or table != RT_TABLE_MAIN or route_type != RTN_UNICAST or family not in (AF_INET, AF_INET6):
                 continue
             known = attributes(chunk, start + _ROUTE.size, end)
             metric = int.from_bytes(known.get(RTA_PRIORITY, b""), sys.byteorder)

@@ -1,9 +1,10 @@
 """sock_diag (linux/inet_diag.h) messages as columns: dumps of sockets and their destroy events.
 
-Covered: `inet_diag_req_v2` for TCP and UDP, `inet_diag_msg`, the attributes INFO (tcp_info), TOS, TCLASS, CGROUP_ID.  tcp_info grows with
-the kernel, so fields are read by offset and a field the kernel does not know is zero.  Messages are sorted into buckets of equal length and
-equal attribute headers; each bucket is one numpy gather (host-agent.md section 3: 25 ms for 5,000 sockets instead of 640).
-Left out: the filter byte code (states are enough) and TIME_WAIT rows, which have no counters and no owner.
+Covered: `inet_diag_req_v2` for TCP and UDP, `inet_diag_msg`, the attributes INFO (tcp_info), TOS, TCLASS,
+CGROUP_ID.  tcp_info grows with the kernel, so fields are read by offset and a field the kernel does not
+know is zero.  Messages are sorted into buckets of equal length and equal attribute headers; each bucket is
+one numpy gather (host-agent.md section 3: 25 ms for 5,000 sockets instead of 640). Left out: the filter
+byte code (states are enough) and TIME_WAIT rows, which have no counters and no owner.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ I8 = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Sockets:
-    """One row per socket, columns of equal length; ports in host order, addresses 16 octets (IPv4 in the first four)."""
+    """One row per socket, columns of equal length.
+
+    Ports in host order, addresses 16 octets (IPv4 in the first four).
+    """
 
     version: NDArray[np.uint8]  # 4 or 6; an IPv4-mapped IPv6 socket is 4
     state: NDArray[np.uint8]
@@ -100,17 +104,13 @@ class Sockets:
 
 
 def dump_request(family: int, protocol: int, states: int, *, sequence: int = 1) -> bytes:
-    """A dump of all sockets of a family and protocol in the given states (bit per state), with tcp_info and TOS."""
+    """A dump of all sockets of a family and protocol in the given states (bit per state), with tcp_info, TOS."""
     extensions = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_TOS - 1) | 1 << (INET_DIAG_TCLASS - 1)
-    payload = _REQUEST.pack(
-        family, protocol, extensions if protocol == IPPROTO_TCP else 0, 0, states
-    ) + bytes(48)
+    payload = _REQUEST.pack(family, protocol, extensions if protocol == IPPROTO_TCP else 0, 0, states) + bytes(48)
     return request(SOCK_DIAG_BY_FAMILY, payload, sequence=sequence)
 
 
-def get_request(
-    version: int, protocol: int, local: bytes, local_port: int, remote: bytes, remote_port: int
-) -> bytes:
+def get_request(version: int, protocol: int, local: bytes, local_port: int, remote: bytes, remote_port: int) -> bytes:
     """Ask for one socket by its end points (16 octets each, IPv4 in the first four)."""
     family = AF_INET if version == 4 else AF_INET6
     ends = [(local_port, local), (remote_port, remote)]
@@ -124,7 +124,10 @@ def get_request(
 
 
 def decode_sockets(chunks: Sequence[bytes]) -> Sockets:
-    """All sock_diag messages of the buffers as one `Sockets`; messages of other types or cut short are left out."""
+    """All sock_diag messages of the buffers as one `Sockets`.
+
+    Messages of other types or cut short are left out.
+    """
     # every buffer starts aligned: the kernel pads inside, the joint is padded here
     buffer = b"".join(chunk + bytes(-len(chunk) % 4) for chunk in chunks)
     buckets: dict[int, list[int]] = {}
@@ -141,7 +144,7 @@ def decode_sockets(chunks: Sequence[bytes]) -> Sockets:
             rows = rows[~alike]
     if not parts:
         parts = [_columns(np.zeros((0, MESSAGE_OCTETS), np.uint8), {})]
-    return Sockets(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})  # type: ignore[arg-type]
+    return Sockets(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _same_layout(rows: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], dict[int, tuple[int, int]]]:
@@ -180,9 +183,7 @@ def _columns(rows: NDArray[np.uint8], layout: dict[int, tuple[int, int]]) -> dic
     columns["has_info"] = np.full(count, end > start)
     for name, (offset, dtype) in _INFO.items():
         known = end - start >= offset + np.dtype(dtype).itemsize
-        columns[name] = (
-            _field(rows, start + offset, dtype).astype(np.int64) if known else np.zeros(count, np.int64)
-        )
+        columns[name] = _field(rows, start + offset, dtype).astype(np.int64) if known else np.zeros(count, np.int64)
     start, end = layout.get(INET_DIAG_CGROUP_ID, (0, 0))
     columns["cgroup"] = _field(rows, start, "u8") if end - start >= 8 else np.zeros(count, np.uint64)
     tos, tclass = (layout.get(kind, (0, 0)) for kind in (INET_DIAG_TOS, INET_DIAG_TCLASS))
@@ -197,7 +198,9 @@ def _columns(rows: NDArray[np.uint8], layout: dict[int, tuple[int, int]]) -> dic
 
 def _is_mapped(address: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Rows that hold ::ffff:a.b.c.d."""
-    return (address[:, :10] == 0).all(axis=1) & (address[:, 10:12] == 0xFF).all(axis=1)
+    prefix = np.frombuffer(bytes(10) + b"\xff\xff", np.uint8)
+    alike: NDArray[np.bool_] = (address[:, :12] == prefix).all(axis=1)
+    return alike
 
 
 def concatenate(parts: Sequence[Sockets]) -> Sockets:

@@ -1,8 +1,10 @@
-"""Owners for flows while they live: what the packet ring's news makes the agent look up at once, within a CPU budget.
+"""Owners for flows while they live: what the packet ring's news makes the agent look up at once, within a
+CPU budget.
 
-A dump every interval sees only what is alive then.  The ring tells of a flow's first packet and of every connection this host opens, so one
-socket can be asked for (15 us) while it exists.  A destination whose owner is fresh is not asked for again; when the budget is spent the
-flow waits for the next report, where whatever is still alive is found by a dump.
+A dump every interval sees only what is alive then.  The ring tells of a flow's first packet and of every
+connection this host opens, so one socket can be asked for (15 us) while it exists.  A destination whose
+owner is fresh is not asked for again; when the budget is spent the flow waits for the next report, where
+whatever is still alive is found by a dump.
 """
 
 from __future__ import annotations
@@ -81,14 +83,15 @@ class FlowLookup:
                 self._directory.settle_datagram(serial, endpoints, opened, now)
 
     def settle_all(self, now: float) -> None:
-        """At the report: one thorough round for everything that waits; what then has no owner stays without."""
+        """At the report: one thorough round for everything that waits.
+
+        What then has no owner stays without.
+        """
         pending, self._pending = self._pending, {}
         if any(endpoints.protocol in (UDP, UDP_LITE) for endpoints, _ in pending.values()):
             self._directory.see_udp(self._sockets.udp(), now)
         for serial, (endpoints, opened) in pending.items():
-            if endpoints.protocol in (UDP, UDP_LITE) or not self._settle(
-                serial, endpoints, opened, now, thorough=True
-            ):
+            if endpoints.protocol in (UDP, UDP_LITE) or not self._settle(serial, endpoints, opened, now, thorough=True):
                 self._directory.settle_datagram(serial, endpoints, opened, now)
 
     def _known(self, serial: int, endpoints: Endpoints, opened: int, now: float) -> bool:
@@ -128,7 +131,7 @@ class FlowLookup:
         return settled
 
     def _raw_inode(self, endpoints: Endpoints, thorough: bool) -> int:
-        """The socket that speaks this protocol: the ping socket with the echo identifier, else a raw socket; 0 = none."""
+        """The socket that speaks this protocol: the ping socket with the echo identifier, else a raw one; 0 = none."""
         suffix = "" if endpoints.version == 4 else "6"
         if endpoints.protocol in ECHO_PROTOCOLS:
             table = "icmp" if endpoints.protocol == ICMP else "icmp6"

@@ -1,8 +1,9 @@
 """Netlink framing (linux/netlink.h): requests out, messages and attributes in.
 
-Covered: the message header, attributes with their 4-octet alignment, the ends of a dump (DONE, ERROR).  Left out: multi-part bookkeeping
-(the reader stops at DONE), extended acks and attribute policies, because the agent only ever asks four questions.
-All integers are host order, as the kernel writes them; what is big-endian inside (ports, addresses) is said where it is decoded.
+Covered: the message header, attributes with their 4-octet alignment, the ends of a dump (DONE, ERROR).
+Left out: multi-part bookkeeping (the reader stops at DONE), extended acks and attribute policies, because
+the agent only ever asks four questions. All integers are host order, as the kernel writes them; what is
+big-endian inside (ports, addresses) is said where it is decoded.
 """
 
 from __future__ import annotations

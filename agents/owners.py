@@ -1,9 +1,10 @@
 """Who owns a flow: sockets, listeners and learnt endpoints to processes, in that order of trust.
 
-TCP: a socket seen alive gives its process (exact); an ended connection nobody saw alive goes by the listener of its local port (listener),
-else by who last spoke to the same remote endpoint (port), else by the service port's name alone (port).
-UDP: a connected socket, else the one bound to the local port (exact), else as above.  ICMP: the ping or raw socket with the echo
-identifier, else nobody: the kernel answers by itself.
+TCP: a socket seen alive gives its process (exact); an ended connection nobody saw alive goes by the
+listener of its local port (listener), else by who last spoke to the same remote endpoint (port), else by
+the service port's name alone (port). UDP: a connected socket, else the one bound to the local port (exact),
+else as above.  ICMP: the ping or raw socket with the echo identifier, else nobody: the kernel answers by
+itself.
 
 The directory asks its `Processes` only about inodes it has not seen; everything learnt is bounded.
 """
@@ -85,9 +86,7 @@ class OwnerDirectory:
         self._tcp: dict[int, _Holder] = {}  # cookie -> holder
         self._unheld: set[int] = set()  # cookies nobody holds
         self._listeners: dict[int, _Holder] = {}  # TCP local port -> holder
-        self._udp: OrderedDict[tuple[int, bytes, int], _Holder] = (
-            OrderedDict()
-        )  # local port, remote, remote port
+        self._udp: OrderedDict[tuple[int, bytes, int], _Holder] = OrderedDict()  # local port, remote, remote port
         self._endpoints: OrderedDict[tuple[int, bytes, int], tuple[_Holder, float]] = OrderedDict()
         self._datagrams: OrderedDict[int, Owner] = OrderedDict()  # flow serial -> owner
         self._owner_cache: dict[tuple[_Holder, int, int], Owner] = {}
@@ -144,7 +143,7 @@ class OwnerDirectory:
             self._owner_cache.clear()
 
     def knows_endpoint(self, protocol: int, remote: bytes, port: int, now: float) -> bool:
-        """Whether a fresh owner is known for a remote endpoint, so that a short connection needs no look-up."""
+        """Whether a fresh owner is known for a remote endpoint: a short connection then needs no look-up."""
         known = self._endpoints.get((protocol, remote, port))
         return known is not None and now - known[1] < ENDPOINT_SECONDS / 4
 
@@ -174,9 +173,7 @@ class OwnerDirectory:
         """Owners of TCP rows (their `owner` is the socket's cookie)."""
         result = []
         cookies = rows.owner.view(np.uint64).tolist()
-        columns = zip(
-            cookies, rows.local_port.tolist(), rows.remote_port.tolist(), rows.opened.tolist(), strict=True
-        )
+        columns = zip(cookies, rows.local_port.tolist(), rows.remote_port.tolist(), rows.opened.tolist(), strict=True)
         for row, (cookie, local_port, remote_port, opened) in enumerate(columns):
             service = local_port if opened == OPENED_REMOTE else remote_port
             holder = self._tcp.get(cookie)
@@ -211,9 +208,7 @@ class OwnerDirectory:
         if holder is not None:
             owner = self._owner(holder, EXACT, service)
         else:
-            owner = self._by_endpoint(
-                endpoints.protocol, endpoints.remote, endpoints.remote_port, service, now, False
-            )
+            owner = self._by_endpoint(endpoints.protocol, endpoints.remote, endpoints.remote_port, service, now, False)
         return self._set_datagram(serial, owner)
 
     def settle_echo(self, serial: int, inode: int, uid: int, *, thorough: bool = True) -> bool:
@@ -246,9 +241,7 @@ class OwnerDirectory:
     def _by_endpoint(
         self, protocol: int, remote: bytes, remote_port: int, service: int, now: float, count: bool = True
     ) -> Owner:
-        known = (
-            self._endpoints.get((protocol, remote, remote_port)) if protocol not in (ICMP, ICMPV6) else None
-        )
+        known = self._endpoints.get((protocol, remote, remote_port)) if protocol not in (ICMP, ICMPV6) else None
         if known is not None and now - known[1] < ENDPOINT_SECONDS:
             return self._owner(known[0], PORT, service)
         if count:

@@ -1,9 +1,10 @@
 """The classic BPF program of the packet ring: everything that is not TCP, and our own opening SYNs.
 
-cBPF (linux/filter.h) runs in the kernel for every packet, so it is kept to a handful of instructions: TCP leaves after four or
-five of them.  The first SYN of a connection we open is let through (its headers only) because short client connections can be given an
-owner only while they live.  Offsets are relative to the network header (SKF_NET_OFF), so the link layer does not matter.
-Left out: IPv6 extension headers; TCP behind them passes the filter and is dropped by `agents.packets`.
+cBPF (linux/filter.h) runs in the kernel for every packet, so it is kept to a handful of instructions: TCP
+leaves after four or five of them.  The first SYN of a connection we open is let through (its headers only)
+because short client connections can be given an owner only while they live.  Offsets are relative to the
+network header (SKF_NET_OFF), so the link layer does not matter. Left out: IPv6 extension headers; TCP
+behind them passes the filter and is dropped by `agents.packets`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ TCP, SYN, ACK = 6, 0x02, 0x10
 
 
 def not_tcp_program(snap_octets: int, *, opening_syn: bool = True) -> bytes:
-    """The instructions as `struct sock_filter[]`; packets that pass keep `snap_octets` from the link header on."""
+    """The instructions as `struct sock_filter[]`.
+
+    Packets that pass keep `snap_octets` from the link header on.
+    """
     keep, drop = "keep", "drop"
     lines: list[tuple[str, int, int, str, str]] = [  # label, code, k, true, false ("" = next)
         ("", LD_W_ABS, AD_OFF + AD_PROTOCOL, "", ""),

@@ -1,9 +1,10 @@
 """TPACKET_V2 frames as columns: what the "not tcp" ring saw, with layer 3 octets.
 
-Covered: IPv4 with options and fragments, IPv6 with the extension headers of RFC 8200 (hop-by-hop, routing, fragment, destination, AH),
-UDP/UDP-Lite/SCTP/DCCP ports, ICMP echo identifiers, segmentation offload: a frame that the card (or the kernel, later) cuts
-into n datagrams counts as n packets with n headers, known from the virtio header in front of each frame (PACKET_VNET_HDR).
-Left out: what the snap length cut off (a chain of extension headers longer than it: ports 0), IPv6 jumbograms, tunnels' inner headers.
+Covered: IPv4 with options and fragments, IPv6 with the extension headers of RFC 8200 (hop-by-hop, routing,
+fragment, destination, AH), UDP/UDP-Lite/SCTP/DCCP ports, ICMP echo identifiers, segmentation offload: a
+frame that the card (or the kernel, later) cuts into n datagrams counts as n packets with n headers, known
+from the virtio header in front of each frame (PACKET_VNET_HDR). Left out: what the snap length cut off (a
+chain of extension headers longer than it: ports 0), IPv6 jumbograms, tunnels' inner headers.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ class Packets:
 
 
 def decode_frames(frames: NDArray[np.uint8]) -> Packets:
-    """Frames of a ring, uint8 (n, frame octets), each with its tpacket2 header.  Frames that are not IP are left out."""
+    """Frames of a ring, uint8 (n, frame octets), each with its tpacket2 header.
+
+    Frames that are not IP are left out.
+    """
     frames = np.ascontiguousarray(frames)
     count, width = frames.shape
     rows = np.arange(count)
@@ -99,9 +103,7 @@ def decode_frames(frames: NDArray[np.uint8]) -> Packets:
     source_port = np.where(ports, at(transport, ">u2"), 0)
     destination_port = np.where(ports, at(transport + 2, ">u2"), 0)
     kind = at(transport, "u1")
-    echo = ((protocol == ICMP) & ((kind == 8) | (kind == 0))) | (
-        (protocol == ICMPV6) & ((kind == 128) | (kind == 129))
-    )
+    echo = ((protocol == ICMP) & ((kind == 8) | (kind == 0))) | ((protocol == ICMPV6) & ((kind == 128) | (kind == 129)))
     source_port = np.where(echo & first_fragment, at(transport + 4, ">u2"), source_port)
     opening = (protocol == TCP) & ((at(transport + 13, "u1") & 0x12) == 0x02)
     octets, packets = _segments(octets, transport - net, mac, at, protocol)
@@ -163,7 +165,7 @@ def _segments(octets: I8, network_header: I8, mac: I8, at: Reader, protocol: I8)
 
 
 def _walk(frame: NDArray[np.uint8], net: int, protocol: int) -> tuple[int, int, int, bool]:
-    """Through IPv6 extension headers: (protocol, offset of the transport header, fragment key, ports are there)."""
+    """Through IPv6 extension headers: protocol, offset of its header, fragment key, whether the ports are there."""
     octets = frame.tobytes()
     offset, key, first = net + 40, -1, True  # RFC 8200 4
     for _ in range(MOST_EXTENSIONS):

@@ -18,7 +18,8 @@ END_IDLE, END_ACTIVE, END_DETECTED, END_FORCED, END_RESOURCES = 1, 2, 3, 4, 5  #
 class FlowRows:
     """Deltas of flows for [start, end] each; octets are layer 3, local is always this host's end.
 
-    Addresses are 16 octets, IPv4 in the first four.  `owner` is the source's own key for the owner of the flow.
+    Addresses are 16 octets, IPv4 in the first four.  `owner` is the source's own key for the owner of the
+    flow.
     """
 
     start: NDArray[np.float64]  # seconds since the epoch

@@ -1,6 +1,7 @@
 """Flow rows and host facts as columns of the templates agents speak (exporters.profiles).
 
-Applications travel as selectors local to the session, their names in an options table; a name keeps its selector for the agent's lifetime.
+Applications travel as selectors local to the session, their names in an options table; a name keeps its
+selector for the agent's lifetime.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The agent's wiring and its loop: sources -> tables -> owners -> exporting process -> UDP.
 
-Three clocks drive it.  Every `interval_seconds` a report: one dump of TCP sockets, all queued destroy events, the datagram table's deltas, the host's
-addresses.  Every second (sooner when buffers are small or busy) a drain of events and ring, so that neither overflows.  And, within a CPU budget, the
-ring's own readiness, so that short flows are given an owner while they live.
+Three clocks drive it.  Every `interval_seconds` a report: one dump of TCP sockets, all queued destroy
+events, the datagram table's deltas, the host's addresses.  Every second (sooner when buffers are small or
+busy) a drain of events and ring, so that neither overflows.  And, within a CPU budget, the ring's own
+readiness, so that short flows are given an owner while they live.
 """
 
 from __future__ import annotations
@@ -346,8 +347,6 @@ class AgentService:
         if refused != self._refused:
             self._refused = refused
             if refused:
-                log.warning(
-                    "gateway %s: %s (counted, kept trying)", self.config.gateway, self._sender.last_error
-                )
+                log.warning("gateway %s: %s (counted, kept trying)", self.config.gateway, self._sender.last_error)
             else:
                 log.info("gateway %s: reached", self.config.gateway)

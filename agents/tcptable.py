@@ -5,18 +5,19 @@ Layer 3 octets are *derived*, tcp_info knows payload and segments only:
     sent     = bytes_sent + segs_out * header + options of the SYN
     received = bytes_received + segs_in * header + options of the SYN
 
-`bytes_sent` holds every payload octet put on the wire, retransmissions included; `segs_out` every segment (pure ACKs, SYN, FIN,
-each segment of a GSO frame).  `header` is IP (20 or 40) + TCP (20) + 12 when timestamps were negotiated: 52/72, else 40/60.
-A SYN carries more: MSS 4, window scale 4, and without timestamps SACK-permitted 4 (beside them it fills their padding).
-Measured against a capture on 6.18 (tests/agents/test_service.py repeats it):
+`bytes_sent` holds every payload octet put on the wire, retransmissions included; `segs_out` every segment
+(pure ACKs, SYN, FIN, each segment of a GSO frame).  `header` is IP (20 or 40) + TCP (20) + 12 when
+timestamps were negotiated: 52/72, else 40/60. A SYN carries more: MSS 4, window scale 4, and without
+timestamps SACK-permitted 4 (beside them it fills their padding). Measured against a capture on 6.18
+(tests/agents/test_service.py repeats it):
 
-* segs_out of an accepted connection does not count its SYN-ACK: one segment is added; segs_in counts the SYN (starts at one);
+* segs_out of an accepted connection does not count its SYN-ACK: one segment is added; segs_in counts the SYN;
 * bytes_received counts the FIN's sequence number: one octet is taken off when the connection ended by FIN;
 * bytes_acked counts SYN (only of a connection we opened) and FIN, bytes_sent neither: this tells who opened it.
 
-Left out, because tcp_info does not show it: SACK blocks on ACKs during loss (12 octets each), segments sent for a connection by TIME_WAIT
-or by no socket (the last ACK when the peer's FIN comes after our side was closed and acknowledged; RST to a closed port), payload
-received twice, repeated SYN-ACKs.
+Left out, because tcp_info does not show it: SACK blocks on ACKs during loss (12 octets each), segments sent
+for a connection by TIME_WAIT or by no socket (the last ACK when the peer's FIN comes after our side was
+closed and acknowledged; RST to a closed port), payload received twice, repeated SYN-ACKs.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def opened_by(sockets: Sockets, listening: NDArray[np.int64], *, final: bool) ->
 
 
 def totals(sockets: Sockets, opened: I8, *, final: bool) -> I8:
-    """Layer 3 octets and packets since the connection began, int64 (n, 5): out octets, out packets, in octets, in packets,
-    retransmitted octets.  Derivation: see the module's text."""
+    """Layer 3 octets and packets since the connection began, int64 (n, 5): out octets, out packets, in
+    octets, in packets, retransmitted octets.  Derivation: see the module's text."""
     stamps = (sockets.options & OPTION_TIMESTAMPS) != 0
     header = np.where(sockets.version == 4, 40, 60) + np.where(stamps, 12, 0)
     sack = (sockets.options & OPTION_SACK) != 0
@@ -91,7 +92,7 @@ def totals(sockets: Sockets, opened: I8, *, final: bool) -> I8:
     in_packets = sockets.segments_in
     received = sockets.bytes_received
     if final:
-        # RFC 9293: FIN takes a sequence number.  Ours was acknowledged, so the peer's has come with all but certainty
+        # RFC 9293 3.4: FIN takes a sequence number.  Ours was acknowledged, so the peer's has most likely come
         extra = sockets.bytes_acked - (sockets.bytes_sent - sockets.bytes_retransmitted)
         closed = extra > (opened == OPENED_LOCAL)
         received = np.maximum(received - closed, 0)
@@ -105,7 +106,10 @@ def totals(sockets: Sockets, opened: I8, *, final: bool) -> I8:
 
 
 class TcpTable:
-    """The connections of one network namespace: what was reported of each, keyed by cookie, in sorted columns."""
+    """The connections of one network namespace: what was reported of each.
+
+    Keyed by cookie, in sorted columns.
+    """
 
     def __init__(self) -> None:
         self.cookie = np.zeros(0, np.uint64)
@@ -160,7 +164,8 @@ class TcpTable:
         return rows
 
     def forget_vanished(self, sockets: Sockets) -> int:
-        """Forget connections that neither this dump and the one before nor an event showed; how many there were.
+        """Forget connections that neither this dump and the one before nor an event showed; how many there
+        were.
 
         One dump is not enough: the kernel queues destroy events and may send one after the dump."""
         absent = ~np.isin(self.cookie, sockets.cookie)
@@ -175,10 +180,11 @@ class TcpTable:
     def _see_listeners(self, sockets: Sockets) -> None:
         self.listening = np.unique(sockets.local_port[sockets.state == LISTEN])
 
-    def _match(
-        self, sockets: Sockets, *, final: bool
-    ) -> tuple[I8, NDArray[np.float64], I8, NDArray[np.bool_]]:
-        """What is known of the sockets: reported totals, start of the delta, who opened it; and which were known."""
+    def _match(self, sockets: Sockets, *, final: bool) -> tuple[I8, NDArray[np.float64], I8, NDArray[np.bool_]]:
+        """What is known of the sockets: reported totals, start of the delta, who opened it.
+
+        And which were known.
+        """
         count = len(sockets)
         reported = np.zeros((count, 5), np.int64)
         since = np.full(count, self._updated)

@@ -1,6 +1,7 @@
 """The "not tcp" ring: AF_PACKET with TPACKET_V2, mapped, read as numpy (needs CAP_NET_RAW).
 
-The kernel filters (agents.packetfilter), cuts every packet to its headers and writes it into the ring; reading is one gather per batch.
+The kernel filters (agents.packetfilter), cuts every packet to its headers and writes it into the ring;
+reading is one gather per batch.
 """
 
 from __future__ import annotations

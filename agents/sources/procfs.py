@@ -1,8 +1,9 @@
 """/proc: which process holds a socket, and what that process is.
 
-The scan of /proc/PID/fd is the dear part (85 ms for 10,000 sockets), so it happens only for inodes nobody has seen: first the processes
-that held sockets before, then the new ones, then all; what was not found then is remembered as nobody's.  Other users' processes need
-CAP_SYS_PTRACE (readlink in fd) and CAP_DAC_READ_SEARCH.
+The scan of /proc/PID/fd is the dear part (85 ms for 10,000 sockets), so it happens only for inodes nobody
+has seen: first the processes that held sockets before, then the new ones, then all; what was not found then
+is remembered as nobody's.  Other users' processes need CAP_SYS_PTRACE (readlink in fd) and
+CAP_DAC_READ_SEARCH.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ class ProcessTable:
         self.stats = ProcStats()
 
     def holders(self, inodes: Iterable[int], *, thorough: bool = True) -> dict[int, int]:
-        """inode -> pid for those found.  `thorough=False` leaves out the scan of all processes (and remembers no failures)."""
+        """inode -> pid for those found.
+
+        `thorough=False` leaves out the scan of all processes (and remembers no failures).
+        """
         wanted = {inode for inode in inodes if inode}
         found: dict[int, int] = {}
         for inode in list(wanted):
@@ -144,7 +148,10 @@ class ProcessTable:
         return facts
 
     def kernel_sockets(self, table: str) -> list[tuple[int, int]]:
-        """(local port or protocol, inode) of every row of /proc/net/TABLE (icmp, icmp6, raw, raw6) of this namespace."""
+        """(local port or protocol.
+
+        Inode) of every row of /proc/net/TABLE (icmp, icmp6, raw, raw6) of this namespace.
+        """
         try:
             with open(f"{self._root}/self/net/{table}", encoding="ascii") as file:
                 lines = file.read().splitlines()[1:]

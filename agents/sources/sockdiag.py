@@ -1,4 +1,7 @@
-"""Netlink sockets for sock_diag: dumps on one, destroy events on another (no capability needed for either)."""
+"""Netlink sockets for sock_diag.
+
+Dumps on one, destroy events on another (no capability needed for either).
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ def netlink_dump(sock: socket.socket, message: bytes) -> list[bytes]:
 
 @dataclass
 class EventStats:
-    """Destroy events received, and how often the kernel's queue overflowed (each time an unknown number is lost)."""
+    """Destroy events received.
+
+    And how often the kernel's queue overflowed (each time an unknown number is lost).
+    """
 
     events: int = 0
     overflows: int = 0
@@ -62,9 +68,7 @@ class SocketDump:
     """Dumps of this network namespace's TCP and UDP sockets."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
-        )
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
         self._socket.settimeout(5.0)
 
     def _dump(self, protocol: int, states: int) -> Sockets:
@@ -86,9 +90,7 @@ class SocketDump:
         """The socket that the end points belong to now; None when there is none."""
         ends = endpoints
         self._socket.send(
-            get_request(
-                ends.version, ends.protocol, ends.local, ends.local_port, ends.remote, ends.remote_port
-            )
+            get_request(ends.version, ends.protocol, ends.local, ends.local_port, ends.remote, ends.remote_port)
         )
         found = decode_sockets([self._socket.recv(READ_OCTETS)])
         return found if len(found) else None
@@ -101,9 +103,7 @@ class DestroyEvents:
     """The stream of TCP sockets that ceased to be, with their final counters."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
-        )
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, EVENT_BUFFER_OCTETS)
         except PermissionError:  # CAP_NET_ADMIN
