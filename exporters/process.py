@@ -43,14 +43,18 @@ class ExportStats:
     dropped_too_long: int = 0  # longer than a whole message
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One record waiting to be sent: the set it belongs into and what it counts as."""
+@dataclass(slots=True)
+class _Chunk:
+    """Records of one set id waiting to be sent."""
 
     set_id: int
-    record: bytes
-    alone: bool  # a set of its own
+    records: list[bytes]
+    alone: bool  # every record in a set of its own
     data: bool  # counts for the sequence number
+    sent: int = 0
+
+    def __len__(self) -> int:
+        return len(self.records) - self.sent
 
 
 class _Message:
@@ -58,23 +62,29 @@ class _Message:
 
     def __init__(self, room: int) -> None:
         self.room = room - HEADER.size
-        self.sets: list[tuple[int, list[bytes]]] = []
+        self.sets: list[bytes] = []
         self.records = 0
         self.options_records = 0
 
-    def take(self, entry: _Entry) -> bool:
-        """Take the record if it fits, opening a new set where one is due."""
-        same = bool(self.sets) and self.sets[-1][0] == entry.set_id and not entry.alone
-        cost = len(entry.record) + (0 if same else SET_HEADER.size)
-        if cost > self.room:
-            return False
-        if not same:
-            self.sets.append((entry.set_id, []))
-        self.sets[-1][1].append(entry.record)
-        self.room -= cost
-        self.records += entry.data
-        self.options_records += entry.data and entry.alone
-        return True
+    def take(self, chunk: _Chunk) -> None:
+        """Take as many records as fit."""
+        first = at = chunk.sent
+        while at < len(chunk.records):
+            room = self.room - SET_HEADER.size
+            start = at
+            while at < len(chunk.records) and len(chunk.records[at]) <= room:
+                room -= len(chunk.records[at])
+                at += 1
+                if chunk.alone:
+                    break
+            if at == start:
+                break
+            self.sets.append(encode_set(chunk.set_id, chunk.records[start:at]))
+            self.room = room
+        chunk.sent = at
+        if chunk.data:
+            self.records += at - first
+            self.options_records += at - first if chunk.alone else 0
 
 
 class ExportingProcess:
@@ -104,8 +114,8 @@ class ExportingProcess:
         self._refresh_at: float | None = None  # None: nothing was sent yet
         self._options_at: float | None = None  # pacing: not before
         self._tables: dict[int, list[bytes]] = {}
-        self._options: deque[_Entry] = deque()
-        self._data: deque[_Entry] = deque()
+        self._options: deque[_Chunk] = deque()
+        self._data: deque[_Chunk] = deque()
         self._queued = 0
         for template in templates:
             self._know(template)
@@ -113,16 +123,17 @@ class ExportingProcess:
     def add(self, template: Template, columns: Columns, now: float) -> int:
         """Queue data records; returns how many were taken. Raises IpfixEncodeError for unfitting columns."""
         self._know(template)
-        alone = template.scope_count > 0
-        taken = 0
-        for record in encode_records(template, columns):
-            if self._queued + len(record) > self._max_queued:
-                self.stats.dropped_queue_full += 1
-            elif self._fits(record):
-                self._data.append(_Entry(template.template_id, record, alone, True))
-                self._queued += len(record)
-                taken += 1
-        return taken
+        records = self._fitting(encode_records(template, columns))
+        octets = sum(map(len, records))
+        while records and self._queued + octets > self._max_queued:
+            octets -= len(records.pop())
+            self.stats.dropped_queue_full += 1
+        if self._data and self._data[-1].set_id == template.template_id:
+            self._data[-1].records += records
+        elif records:
+            self._data.append(_Chunk(template.template_id, records, template.scope_count > 0, True))
+        self._queued += octets
+        return len(records)
 
     def set_options(self, template: Template, columns: Columns) -> None:
         """Replace the options table of this template.
@@ -133,16 +144,19 @@ class ExportingProcess:
         if not template.scope_count:
             raise IpfixEncodeError(f"template {template.template_id} has no scope")
         set_id = template.template_id
-        rows = [record for record in encode_records(template, columns) if self._fits(record)]
+        rows = self._fitting(encode_records(template, columns))
         known = set(self._tables.get(set_id, ()))
         self._tables[set_id] = rows
         if self._refresh_at is None:  # the first refresh will send the table
             return
         still = set(rows)
-        waiting = [entry for entry in self._options if entry.set_id != set_id or entry.record in still]
-        queued = {entry.record for entry in waiting if entry.set_id == set_id}
-        fresh = [row for row in rows if row not in known and row not in queued]
-        self._options = deque([*waiting, *(_Entry(set_id, row, True, True) for row in fresh)])
+        for chunk in self._options:
+            if chunk.set_id == set_id:
+                chunk.records = [row for row in chunk.records[chunk.sent :] if row in still]
+                chunk.sent = 0
+                known.update(chunk.records)
+        fresh = [row for row in rows if row not in known]
+        self._options.append(_Chunk(set_id, fresh, True, True))
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """Everything due: templates, then options (paced), then data."""
@@ -169,7 +183,7 @@ class ExportingProcess:
             return
         self._refresh_at = now + self._refresh_seconds
         self._announced.clear()
-        self._options = deque(_Entry(set_id, row, True, True) for set_id, rows in self._tables.items() for row in rows)
+        self._options = deque(_Chunk(set_id, list(rows), True, True) for set_id, rows in self._tables.items())
         self.stats.refreshes += 1
 
     def _know(self, template: Template) -> None:
@@ -181,36 +195,35 @@ class ExportingProcess:
         elif known != template:
             raise IpfixEncodeError(f"template id {template.template_id} is in use for other fields")
 
-    def _fits(self, record: bytes) -> bool:
-        if HEADER.size + SET_HEADER.size + len(record) > self._mtu:
-            self.stats.dropped_too_long += 1
-            return False
-        return True
+    def _fitting(self, records: list[bytes]) -> list[bytes]:
+        room = self._mtu - HEADER.size - SET_HEADER.size
+        fitting = [record for record in records if len(record) <= room]
+        self.stats.dropped_too_long += len(records) - len(fitting)
+        return fitting
 
     def _announce(self, now: float) -> list[bytes]:
         due = [template for set_id, template in self._templates.items() if set_id not in self._announced]
-        due.sort(key=lambda template: template.scope_count > 0)
         self._announced.update(self._templates)
         self.stats.template_records += len(due)
-        entries = deque(
-            _Entry(OPTIONS_SET, encode_template(template), True, False)
-            if template.scope_count
-            else _Entry(TEMPLATE_SET, encode_template(template), False, False)
-            for template in due
-        )
-        return self._fill(entries, now, None)
+        plain = [encode_template(template) for template in due if not template.scope_count]
+        scoped = [encode_template(template) for template in due if template.scope_count]
+        chunks = [_Chunk(TEMPLATE_SET, plain, False, False), _Chunk(OPTIONS_SET, scoped, True, False)]
+        return self._fill(deque(chunks), now, None)
 
-    def _fill(self, waiting: deque[_Entry], now: float, limit: int | None) -> list[bytes]:
+    def _fill(self, waiting: deque[_Chunk], now: float, limit: int | None) -> list[bytes]:
         datagrams: list[bytes] = []
         while waiting and (limit is None or len(datagrams) < limit):
             message = _Message(self._mtu)
-            while waiting and message.take(waiting[0]):
+            while waiting:
+                message.take(waiting[0])
+                if waiting[0]:
+                    break
                 waiting.popleft()
-            sets = [encode_set(set_id, records) for set_id, records in message.sets]
-            datagrams.append(encode_message(self.odid, self.sequence, int(now), sets))
-            self.sequence = (self.sequence + message.records) & 0xFFFFFFFF
-            self.stats.messages += 1
-            self.stats.octets += len(datagrams[-1])
-            self.stats.records += message.records
-            self.stats.options_records += message.options_records
+            if message.sets:
+                datagrams.append(encode_message(self.odid, self.sequence, int(now), message.sets))
+                self.sequence = (self.sequence + message.records) & 0xFFFFFFFF
+                self.stats.messages += 1
+                self.stats.octets += len(datagrams[-1])
+                self.stats.records += message.records
+                self.stats.options_records += message.options_records
         return datagrams

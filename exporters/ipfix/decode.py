@@ -17,12 +17,21 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporters.errors import IpfixDecodeError
 from exporters.ipfix.batch import RecordBatch
-from exporters.ipfix.message import Header, RawSet, Withdrawal, parse_templates, split_message
-from exporters.ipfix.records import Walk, decode_fixed, decode_variable, plan, walk_records
-from exporters.ipfix.sequence import SequenceCheck, SequenceStats
+from exporters.ipfix.message import (
+    HEADER,
+    ONE_SET,
+    VERSION,
+    RawSet,
+    Withdrawal,
+    parse_templates,
+    split_message,
+)
+from exporters.ipfix.records import Column, Plan, Walk, decode_fixed, decode_variable, plan, walk_records
+from exporters.ipfix.sequence import MODULUS, SequenceCheck, SequenceStats
 from exporters.ipfix.template import (
     FIRST_DATA_SET,
     OPTIONS_SET,
@@ -44,6 +53,7 @@ class Limits:
     template_lifetime: float | None = 1800.0  # RFC 7011 8.4: at least three times the exporter's refresh
 
 
+Counts = NDArray[np.int64]
 DEFAULT_LIMITS: Final = Limits()
 
 
@@ -63,24 +73,42 @@ class DecodeStats(SequenceStats, CacheStats):
     domains_evicted: int = 0
 
 
-@dataclass(slots=True)
-class _Message:
-    """What the end of `receive` needs to know of a message."""
+class _Arrived:
+    """The messages of one call, by number: header facts, and which of them cannot be trusted."""
 
-    header: Header
-    records: int = 0
-    exact: bool = True  # every data record could be counted
-    broken: bool = False
+    def __init__(self) -> None:
+        self.odid: list[int] = []
+        self.sequence: list[int] = []
+        self.export_time: list[int] = []
+        self.uncounted: set[int] = set()  # held data records that nobody could count
+        self.broken: set[int] = set()  # malformed after all
+
+    def add(self, odid: int, sequence: int, export_time: int) -> int:
+        """Note a message; returns its number."""
+        self.odid.append(odid)
+        self.sequence.append(sequence)
+        self.export_time.append(export_time)
+        return len(self.odid) - 1
 
 
 @dataclass(slots=True)
 class _Pending:
-    """Data sets of one (domain, template) waiting to be decoded together."""
+    """Data sets of one (domain, template) waiting to be decoded together, and the messages they came in."""
 
     odid: int
     template: Template
-    bodies: list[memoryview] = field(default_factory=list)
-    messages: list[_Message] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    messages: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Call:
+    """What one call of `receive` collects before it decodes."""
+
+    now: float
+    arrived: _Arrived = field(default_factory=_Arrived)
+    pending: dict[tuple[int, int], _Pending] = field(default_factory=dict)  # (domain, id() of the template)
+    ready: dict[int, _Pending] = field(default_factory=dict)  # domain << 16 | set id; void after a template set
 
 
 class SessionDecoder:
@@ -99,148 +127,187 @@ class SessionDecoder:
         self._sequences: dict[int, SequenceCheck] = {}
 
     def receive(self, datagrams: Sequence[bytes], now: float) -> list[RecordBatch]:
-        """Decode datagrams in the order of arrival.
+        """Decode datagrams in the order of arrival; best in groups of some hundred (they then stay in the cache).
 
-        One batch per (domain, template) over all of them, options batches first, else in order of first
-        appearance. Never raises on the content of `datagrams`.
+        One batch per (domain, template) over all of them, options batches first, else in order of first appearance.
+        Never raises on the content of `datagrams`.
         """
-        pending: dict[tuple[int, int], _Pending] = {}
-        messages: list[_Message] = []
+        call = _Call(now)
+        arrived, ready = call.arrived, call.ready
         for datagram in datagrams:
-            self.stats.octets += len(datagram)
-            rest = memoryview(datagram)
-            while True:
-                try:
-                    header, sets = split_message(rest)
-                    actions = self._read_templates(header, sets)
-                except IpfixDecodeError as error:
-                    self._malformed(error)
-                    break
-                message = _Message(header)
-                messages.append(message)
-                for raw, found in zip(sets, actions, strict=True):
-                    if found is None:
-                        self._queue(raw, message, pending, now)
+            size = len(datagram)
+            self.stats.octets += size
+            if size > ONE_SET.size:
+                version, length, export_time, sequence, odid, set_id, set_length = ONE_SET.unpack_from(datagram)
+                if (
+                    length == size
+                    and set_length == size - HEADER.size
+                    and set_id >= FIRST_DATA_SET
+                    and version == VERSION
+                ):  # by far the most: one message that is one data set
+                    number = arrived.add(odid, sequence, export_time)
+                    waiting = ready.get(odid << 16 | set_id) or self._find(odid, set_id, call)
+                    if waiting is None:
+                        self._missing(number, size - ONE_SET.size, call)
                     else:
-                        self._apply(raw.set_id, found, header.odid, now)
-                rest = rest[header.length :]
-                if not rest:
-                    break
-        batches = self._decode(list(pending.values()))
-        self._account(messages)
+                        waiting.bodies.append(datagram[ONE_SET.size :])
+                        waiting.messages.append(number)
+                    continue
+            self._receive_any(memoryview(datagram), call)
+        batches, records = self._decode(call)
+        self._account(arrived, records)
         return batches
 
-    def _read_templates(self, header: Header, sets: list[RawSet]) -> list[list[Template | Withdrawal] | None]:
-        # everything is parsed before anything is applied, so that a malformed message leaves no trace
-        return [
-            parse_templates(
-                raw.body,
-                options=raw.set_id == OPTIONS_SET,
-                odid=header.odid,
-                max_fields=self.limits.max_fields_per_template,
-            )
-            if raw.set_id in (TEMPLATE_SET, OPTIONS_SET)
-            else None
-            for raw in sets
-        ]
+    def _receive_any(self, rest: memoryview, call: _Call) -> None:
+        """Whatever a buffer holds: messages of several sets, several messages, nothing that makes sense."""
+        while True:
+            try:
+                header, sets = split_message(rest)
+                # everything is parsed before anything is applied: a malformed message leaves no trace
+                templates = [self._read_templates(raw, header.odid) for raw in sets]
+            except IpfixDecodeError as error:
+                self._malformed(error)
+                return
+            number = call.arrived.add(header.odid, header.sequence, header.export_time)
+            for raw, found in zip(sets, templates, strict=True):
+                if found is not None:
+                    self._apply(raw.set_id, found, header.odid, call)
+                elif raw.set_id < FIRST_DATA_SET:  # RFC 7011 3.3.2: not used, to be ignored
+                    self.stats.reserved_sets += 1
+                elif raw.body:
+                    waiting = self._find(header.odid, raw.set_id, call)
+                    if waiting is None:
+                        self._missing(number, len(raw.body), call)
+                    else:
+                        waiting.bodies.append(bytes(raw.body))
+                        waiting.messages.append(number)
+            rest = rest[header.length :]
+            if not rest:
+                return
 
-    def _apply(self, set_id: int, found: list[Template | Withdrawal], odid: int, now: float) -> None:
+    def _read_templates(self, raw: RawSet, odid: int) -> list[Template | Withdrawal] | None:
+        if raw.set_id not in (TEMPLATE_SET, OPTIONS_SET):
+            return None
+        options = raw.set_id == OPTIONS_SET
+        return parse_templates(raw.body, options=options, odid=odid, max_fields=self.limits.max_fields_per_template)
+
+    def _apply(self, set_id: int, found: list[Template | Withdrawal], odid: int, call: _Call) -> None:
+        call.ready.clear()
         for item in found:
             if isinstance(item, Template):
-                installed = self.templates.install(odid, item, now)
-                if installed is item:
+                if self.templates.install(odid, item, call.now) is item:
                     self.stats.unusable_fields += plan(item).unusable
             elif item.template_id == set_id:  # RFC 7011 8.1: all of a kind
                 self.templates.withdraw_all(odid, options=set_id == OPTIONS_SET)
             else:
                 self.templates.withdraw(odid, item.template_id)
 
-    def _queue(self, raw: RawSet, message: _Message, pending: dict[tuple[int, int], _Pending], now: float) -> None:
-        odid = message.header.odid
-        if raw.set_id < FIRST_DATA_SET:  # RFC 7011 3.3.2: not used, to be ignored
-            self.stats.reserved_sets += 1
-            return
-        template = self.templates.get(odid, raw.set_id, now)
+    def _find(self, odid: int, set_id: int, call: _Call) -> _Pending | None:
+        template = self.templates.get(odid, set_id, call.now)
         if template is None:
-            self.stats.missing_template_sets += 1
-            self.stats.missing_template_octets += len(raw.body)
-            message.exact = False
-            return
+            return None
         key = odid, id(template)
-        waiting = pending.get(key)
+        waiting = call.pending.get(key)
         if waiting is None:
-            waiting = pending[key] = _Pending(odid, template)
-        waiting.bodies.append(raw.body)
-        waiting.messages.append(message)
+            waiting = call.pending[key] = _Pending(odid, template)
+        call.ready[odid << 16 | set_id] = waiting
+        return waiting
 
-    def _decode(self, pending: list[_Pending]) -> list[RecordBatch]:
+    def _missing(self, number: int, octets: int, call: _Call) -> None:
+        self.stats.missing_template_sets += 1
+        self.stats.missing_template_octets += octets
+        call.arrived.uncounted.add(number)
+
+    def _decode(self, call: _Call) -> tuple[list[RecordBatch], Counts]:
+        """The batches, and how many data records each message had."""
+        arrived = call.arrived
+        records = np.zeros(len(arrived.odid), np.int64)
+        times = np.array(arrived.export_time, np.uint32)
         # variable-length records first: only they can still show that a message is malformed
         walked = [
-            (waiting, None if waiting.template.fixed_length is not None else self._walk(waiting)) for waiting in pending
+            (waiting, None if waiting.template.fixed_length is not None else self._walk(waiting, arrived))
+            for waiting in call.pending.values()
         ]
         batches = []
         for waiting, walk in walked:
-            batch = self._fixed(waiting) if walk is None else self._variable(waiting, walk)
-            if len(batch):
-                batches.append(batch)
-                self.stats.records += len(batch)
-                self.stats.options_records += len(batch) if batch.template.scope_count else 0
-        return sorted(batches, key=lambda batch: batch.template.scope_count == 0)
+            messages = np.array(waiting.messages, np.int64)
+            way = plan(waiting.template)
+            if walk is None:
+                columns, counts = self._fixed(waiting, way, arrived.broken)
+            else:
+                columns, counts = self._variable(waiting, way, walk, arrived.broken)
+            np.add.at(records, messages, counts)
+            export_time = np.repeat(times[messages], counts)
+            if len(export_time):
+                batches.append(RecordBatch(waiting.template, waiting.odid, columns, export_time))
+                self.stats.records += len(export_time)
+                self.stats.options_records += len(export_time) if waiting.template.scope_count else 0
+        return sorted(batches, key=lambda batch: batch.template.scope_count == 0), records
 
-    def _walk(self, waiting: _Pending) -> tuple[bytes, Walk]:
+    def _walk(self, waiting: _Pending, arrived: _Arrived) -> tuple[bytes, Walk]:
         octets = b"".join(waiting.bodies)
         bounds = np.zeros(len(waiting.bodies) + 1, np.int64)
         np.cumsum([len(body) for body in waiting.bodies], out=bounds[1:])
         walk = walk_records(plan(waiting.template), octets, bounds)
         for index in np.flatnonzero(walk.broken).tolist():
-            message = waiting.messages[index]
-            if not message.broken:
-                message.broken = True
-                self._malformed(IpfixDecodeError("record leaves its set", waiting.odid, waiting.template.template_id))
+            number = waiting.messages[index]
+            if number not in arrived.broken:
+                arrived.broken.add(number)
+                error = IpfixDecodeError("record leaves its set", waiting.odid, waiting.template.template_id)
+                self._malformed(error)
         return octets, walk
 
-    def _fixed(self, waiting: _Pending) -> RecordBatch:
+    def _fixed(self, waiting: _Pending, way: Plan, broken: set[int]) -> tuple[dict[str, Column], Counts]:
         length = waiting.template.fixed_length
         assert length
-        bodies = []
-        counts = []
-        times = []
-        for body, message in zip(waiting.bodies, waiting.messages, strict=True):
-            if message.broken:
-                continue
-            count = len(body) // length  # RFC 7011 3.3.1: what is left is padding
-            message.records += count
-            bodies.append(body[: count * length])
-            counts.append(count)
-            times.append(message.header.export_time)
-        columns = decode_fixed(plan(waiting.template), b"".join(bodies), sum(counts))
-        export_time = np.repeat(np.array(times, np.uint32), counts)
-        return RecordBatch(waiting.template, waiting.odid, columns, export_time)
+        bodies = waiting.bodies
+        if broken:
+            pairs = zip(bodies, waiting.messages, strict=True)
+            bodies = [b"" if number in broken else body for body, number in pairs]
+        sizes = np.array([len(body) for body in bodies], np.int64)
+        counts = sizes // length
+        if (sizes % length).any():  # RFC 7011 3.3.1: what is left is padding
+            bodies = [body[: len(body) // length * length] for body in bodies]
+        return decode_fixed(way, b"".join(bodies), int(counts.sum())), counts
 
-    def _variable(self, waiting: _Pending, walked: tuple[bytes, Walk]) -> RecordBatch:
+    def _variable(
+        self, waiting: _Pending, way: Plan, walked: tuple[bytes, Walk], broken: set[int]
+    ) -> tuple[dict[str, Column], Counts]:
         octets, walk = walked
-        broken = np.array([message.broken for message in waiting.messages], np.bool_)
-        if broken.any():
-            walk = walk.keep(~broken[walk.set_index])
+        if broken:
+            bad = np.array([number in broken for number in waiting.messages], np.bool_)
+            walk = walk.keep(~bad[walk.set_index])
         counts = np.bincount(walk.set_index, minlength=len(waiting.messages))
-        for message, count in zip(waiting.messages, counts.tolist(), strict=True):
-            message.records += count
-        columns = decode_variable(plan(waiting.template), octets, walk)
-        times = np.array([message.header.export_time for message in waiting.messages], np.uint32)
-        return RecordBatch(waiting.template, waiting.odid, columns, times[walk.set_index])
+        return decode_variable(way, octets, walk), counts
 
-    def _account(self, messages: list[_Message]) -> None:
-        for message in messages:
-            header = message.header
-            check = self._sequences.get(header.odid)
-            if check is None:
-                if len(self._sequences) >= self.limits.max_domains:
-                    self._sequences.pop(next(iter(self._sequences)))
-                    self.stats.domains_evicted += 1
-                check = self._sequences[header.odid] = SequenceCheck()
-            exact = message.exact and not message.broken
-            check.account(header.sequence, message.records, exact=exact, stats=self.stats)
-            self.stats.messages += not message.broken
+    def _account(self, arrived: _Arrived, records: Counts) -> None:
+        self.stats.messages += len(arrived.odid) - len(arrived.broken)
+        inexact = arrived.uncounted | arrived.broken
+        if not inexact and self._in_step(arrived, records):
+            return
+        for number, count in enumerate(records.tolist()):
+            check = self._sequence(arrived.odid[number])
+            check.account(arrived.sequence[number], count, exact=number not in inexact, stats=self.stats)
+
+    def _in_step(self, arrived: _Arrived, records: Counts) -> bool:
+        """The usual case in one stroke: one domain, every message where the last one ended."""
+        if len(arrived.odid) < 2 or arrived.odid.count(arrived.odid[0]) != len(arrived.odid):
+            return False
+        check = self._sequence(arrived.odid[0])
+        after = (np.array(arrived.sequence, np.int64) + records) % MODULUS
+        if check.expected != arrived.sequence[0] or (after[:-1] != arrived.sequence[1:]).any():
+            return False
+        check.expected = int(after[-1])
+        return True
+
+    def _sequence(self, odid: int) -> SequenceCheck:
+        check = self._sequences.get(odid)
+        if check is None:
+            if len(self._sequences) >= self.limits.max_domains:
+                self._sequences.pop(next(iter(self._sequences)))
+                self.stats.domains_evicted += 1
+            check = self._sequences[odid] = SequenceCheck()
+        return check
 
     def _malformed(self, error: IpfixDecodeError) -> None:
         self.stats.malformed += 1

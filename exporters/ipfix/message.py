@@ -19,6 +19,7 @@ from exporters.ipfix.template import FIRST_DATA_SET, OPTIONS_SET, TEMPLATE_SET, 
 VERSION: Final = 10
 HEADER: Final = struct.Struct(">HHIII")  # version, length, export time, sequence number, observation domain
 SET_HEADER: Final = struct.Struct(">HH")  # set id, length including this header
+ONE_SET: Final = struct.Struct(">HHIIIHH")  # both headers of a message that is one set
 _PAIR: Final = struct.Struct(">HH")
 _TRIPLE: Final = struct.Struct(">HHH")
 _ENTERPRISE: Final = struct.Struct(">I")

@@ -10,6 +10,7 @@ positions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -23,6 +24,7 @@ from exporters.ipfix.types import VARIABLE, Kind, Layout, layout, text, widen
 Column = NDArray[Any]
 Positions = NDArray[np.int64]
 _TOGETHER: Final = 12  # sets from which on the numpy walk is the faster one (measured, tests/bench/bench_ipfix.py)
+_BOUNDARY: Final = 4  # octets; exporters pad sets to a multiple of it
 LONG_FORM: Final = 255  # RFC 7011 7: the three-octet form of a length
 
 
@@ -114,8 +116,8 @@ def decode_variable(way: Plan, octets: bytes, walk: Walk) -> dict[str, Column]:
                 records = np.zeros(0, part.dtype)
             columns.update(_columns(part, records))
         elif part.layout.kind is not Kind.SKIP:
-            pieces = [octets[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-            columns[part.name] = _objects(pieces, part.layout.kind)
+            pieces = map(octets.__getitem__, map(slice, starts.tolist(), ends.tolist()))
+            columns[part.name] = _objects(pieces, part.layout.kind, len(starts))
     return {name: columns[name] for name in way.template.names if name in columns}
 
 
@@ -128,8 +130,8 @@ def _columns(run: Run, records: NDArray[Any]) -> dict[str, Column]:
         if form.kind in (Kind.STRING, Kind.OCTETS):
             width = form.length
             joined = raw.tobytes()
-            pieces = [joined[i * width : (i + 1) * width] for i in range(len(records))]
-            columns[name] = _objects(pieces, form.kind)
+            rows = (joined[i * width : (i + 1) * width] for i in range(len(records)))
+            columns[name] = _objects(rows, form.kind, len(records))
         elif form.kind is Kind.ADDRESS:
             columns[name] = np.ascontiguousarray(raw).reshape(len(records), form.length).copy()
         elif raw.ndim == 2:
@@ -147,14 +149,10 @@ class _Texts(dict[bytes, str]):
         return value
 
 
-def _objects(pieces: list[bytes], kind: Kind) -> Column:
-    column = np.empty(len(pieces), object)
+def _objects(pieces: Iterable[bytes], kind: Kind, count: int) -> Column:
     if kind is Kind.STRING:
-        texts = _Texts()
-        column[:] = [texts[piece] for piece in pieces]
-    else:
-        column[:] = pieces
-    return column
+        return np.fromiter(map(_Texts().__getitem__, pieces), object, count)
+    return np.fromiter(pieces, object, count)
 
 
 def walk_records(way: Plan, octets: bytes, bounds: Positions) -> Walk:
@@ -162,33 +160,83 @@ def walk_records(way: Plan, octets: bytes, bounds: Positions) -> Walk:
 
     A set in which a length runs past the end is marked broken; records found before that are still listed.
     """
-    if len(bounds) - 1 >= _TOGETHER:
-        return _walk_together(way, octets, bounds)
-    return _walk_each(way, octets, bounds)
+    steps = _Steps(way, len(bounds) - 1)
+    position, end = bounds[:-1].copy(), bounds[1:].copy()
+    alive = np.arange(len(position))
+    data = np.frombuffer(octets, np.uint8)
+    # one long set among short ones must not be walked at numpy's price per step, hence the two ways in turn
+    while len(alive) >= _TOGETHER:
+        going = ~_are_padding(way, data, position, end)
+        alive, position, end = alive[going], position[going], end[going]
+        position, good = steps.take_together(data, alive, position, end)
+        alive, position, end = alive[good], position[good], end[good]
+    for index, first, last in zip(alive.tolist(), position.tolist(), end.tolist(), strict=True):
+        steps.take_rest(octets, index, first, last)
+    return steps.walk()
 
 
-def _is_padding(way: Plan, rest: bytes) -> bool:
+def _are_padding(way: Plan, data: NDArray[np.uint8], position: Positions, end: Positions) -> NDArray[np.bool_]:
     """RFC 7011 3.3.1: padding is shorter than any record.
 
     Where every field is variable the shortest record is as many zeros as there are fields, so zeros up to a
     four-octet boundary are taken as padding too: a record without any content says nothing.
     """
-    if len(rest) < way.template.minimum_length:
-        return True
-    return way.all_variable and len(rest) < 4 and not any(rest)
+    padding = end - position < way.template.minimum_length
+    if way.all_variable:
+        for index in np.flatnonzero(end - position < _BOUNDARY).tolist():
+            padding[index] |= not data[position[index] : end[index]].any()
+    return padding
 
 
-def _walk_each(way: Plan, octets: bytes, bounds: Positions) -> Walk:
-    set_index: list[int] = []
-    found: list[list[int]] = []  # per record: start, end, start, end, ... of every part
-    limits = bounds.tolist()
-    broken = np.zeros(len(limits) - 1, np.bool_)
-    steps = [part.length if isinstance(part, Run) else -1 for part in way.parts]
-    for index in range(len(limits) - 1):
-        position, end = limits[index], limits[index + 1]
-        while position < end and not _is_padding(way, octets[position : min(end, position + 65536)]):
+class _Steps:
+    """Positions found so far, from both ways of walking."""
+
+    def __init__(self, way: Plan, sets: int) -> None:
+        self.way = way
+        self.broken = np.zeros(sets, np.bool_)
+        self._lengths = [part.length if isinstance(part, Run) else -1 for part in way.parts]
+        self._indexes: list[Positions] = []
+        self._tables: list[Positions] = []  # (records, 2 * parts): start, end, start, end, ...
+
+    def take_together(
+        self, data: NDArray[np.uint8], alive: Positions, position: Positions, end: Positions
+    ) -> tuple[Positions, NDArray[np.bool_]]:
+        """One record from each of the sets `alive`; returns where they end and which were whole."""
+        good = np.ones(len(alive), np.bool_)
+        last = len(data) - 1
+        table = np.empty((len(alive), 2 * len(self._lengths)), np.int64)
+        for part, fixed in enumerate(self._lengths):
+            length: Any = fixed
+            if fixed < 0:
+                # reads for a set already bad are kept inside the buffer; their values are not used
+                good &= position < end
+                length = data[np.minimum(position, last)].astype(np.int64)
+                position = position + 1
+                long = length == LONG_FORM
+                if long.any():
+                    good &= ~long | (end - position >= 2)
+                    high = data[np.minimum(position, last)].astype(np.int64)
+                    low = data[np.minimum(position + 1, last)]
+                    length = np.where(long, high << 8 | low, length)
+                    position = position + 2 * long
+            table[:, 2 * part] = position
+            position = position + length
+            table[:, 2 * part + 1] = position
+            good &= position <= end
+        self.broken[alive[~good]] = True
+        self._indexes.append(alive[good])
+        self._tables.append(table[good])
+        return position, good
+
+    def take_rest(self, octets: bytes, index: int, position: int, end: int) -> None:
+        """All records that are left of one set."""
+        minimum = self.way.template.minimum_length
+        found: list[list[int]] = []
+        while end - position >= minimum:
+            if self.way.all_variable and end - position < _BOUNDARY and not any(octets[position:end]):
+                break
             record: list[int] = []
-            for step in steps:
+            for step in self._lengths:
                 if step < 0:
                     if position >= end:
                         break
@@ -203,75 +251,23 @@ def _walk_each(way: Plan, octets: bytes, bounds: Positions) -> Walk:
                     break
                 record += (position, position + step)
                 position += step
-            if len(record) != 2 * len(steps):
-                broken[index] = True
+            if len(record) != 2 * len(self._lengths):
+                self.broken[index] = True
                 break
-            set_index.append(index)
             found.append(record)
-    table = np.array(found, np.int64).reshape(len(found), 2 * len(steps))
-    return Walk(
-        np.array(set_index, np.int64),
-        [table[:, 2 * i] for i in range(len(steps))],
-        [table[:, 2 * i + 1] for i in range(len(steps))],
-        broken,
-    )
+        if found:
+            self._indexes.append(np.full(len(found), index, np.int64))
+            self._tables.append(np.array(found, np.int64))
 
-
-def _walk_together(way: Plan, octets: bytes, bounds: Positions) -> Walk:
-    data = np.frombuffer(octets, np.uint8)
-    broken = np.zeros(len(bounds) - 1, np.bool_)
-    minimum = way.template.minimum_length
-    alive = np.flatnonzero(bounds[1:] - bounds[:-1] >= minimum)
-    position = bounds[:-1][alive].copy()
-    end = bounds[1:][alive]
-    indexes: list[Positions] = []
-    starts: list[list[Positions]] = [[] for _ in way.parts]
-    ends: list[list[Positions]] = [[] for _ in way.parts]
-    while len(alive):
-        if way.all_variable:
-            going = np.array(
-                [not _is_padding(way, octets[a : min(b, a + 4)]) for a, b in zip(position, end, strict=True)]
-            )
-            alive, position, end = alive[going], position[going], end[going]
-        good = np.ones(len(alive), np.bool_)
-        step_starts = []
-        step_ends = []
-        for part in way.parts:
-            if isinstance(part, Run):
-                length: Any = part.length
-            else:
-                # reads of a set already bad are kept inside the buffer; their values are not used
-                good &= position < end
-                length = data[np.minimum(position, len(data) - 1)].astype(np.int64)
-                position = position + 1
-                long = length == LONG_FORM
-                if long.any():
-                    good &= ~long | (end - position >= 2)
-                    high = data[np.minimum(position, len(data) - 1)].astype(np.int64)
-                    low = data[np.minimum(position + 1, len(data) - 1)]
-                    length = np.where(long, high << 8 | low, length)
-                    position = position + 2 * long
-            after = position + length
-            good &= after <= end
-            step_starts.append(position)
-            step_ends.append(after)
-            position = after
-        if not good.all():
-            broken[alive[~good]] = True
-        indexes.append(alive[good])
-        for part_index in range(len(way.parts)):
-            starts[part_index].append(step_starts[part_index][good])
-            ends[part_index].append(step_ends[part_index][good])
-        going = good & (end - position >= minimum)
-        alive, position, end = alive[going], position[going], end[going]
-    if not indexes:
-        none = np.zeros(0, np.int64)
-        return Walk(none, [none for _ in way.parts], [none for _ in way.parts], broken)
-    set_index = np.concatenate(indexes)
-    order = np.argsort(set_index, kind="stable")
-    return Walk(
-        set_index[order],
-        [np.concatenate(column)[order] for column in starts],
-        [np.concatenate(column)[order] for column in ends],
-        broken,
-    )
+    def walk(self) -> Walk:
+        """Everything found, ordered by set and position."""
+        parts = len(self._lengths)
+        if not self._tables:
+            none = np.zeros(0, np.int64)
+            return Walk(none, [none] * parts, [none] * parts, self.broken)
+        set_index = np.concatenate(self._indexes)
+        order = np.argsort(set_index, kind="stable")
+        table = np.concatenate(self._tables)[order]
+        starts = [table[:, 2 * part] for part in range(parts)]
+        ends = [table[:, 2 * part + 1] for part in range(parts)]
+        return Walk(set_index[order], starts, ends, self.broken)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-_MODULUS: Final = 1 << 32
+MODULUS: Final = 1 << 32
 _HALF: Final = 1 << 31
 MAX_GAPS: Final = 32  # how many holes are remembered per domain
 MAX_LOSS: Final = 1 << 24  # records; a longer jump is a restart, not a loss
@@ -36,7 +36,7 @@ class SequenceCheck:
     def account(self, sequence: int, records: int, *, exact: bool, stats: SequenceStats) -> None:
         """Take one message with `records` data records; `exact` False when it held some that nobody could count."""
         if self.expected is not None:
-            ahead = (sequence - self.expected) % _MODULUS
+            ahead = (sequence - self.expected) % MODULUS
             if ahead >= _HALF:
                 if records and self._fill(sequence, records):
                     stats.sequence_reordered += records
@@ -51,13 +51,13 @@ class SequenceCheck:
                 stats.sequence_lost += ahead
                 self._gaps.append((self.expected, ahead))
                 del self._gaps[:-MAX_GAPS]
-        self.expected = (sequence + records) % _MODULUS if exact else None
+        self.expected = (sequence + records) % MODULUS if exact else None
 
     def _fill(self, sequence: int, records: int) -> bool:
         for index, (first, missing) in enumerate(self._gaps):
-            before = (sequence - first) % _MODULUS
+            before = (sequence - first) % MODULUS
             if before + records <= missing:
-                after = (first + before + records) % _MODULUS, missing - before - records
+                after = (first + before + records) % MODULUS, missing - before - records
                 self._gaps[index : index + 1] = [gap for gap in ((first, before), after) if gap[1]]
                 return True
         return False

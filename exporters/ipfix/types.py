@@ -89,7 +89,7 @@ class Layout:
             return f">{'u' if self.kind is Kind.UNSIGNED else 'i'}{self.length}"
         if self.kind is Kind.FLOAT:
             return f">f{self.length}"
-        return f"({self.length},)u1" if self.length != 1 else "(1,)u1"
+        return f"({self.length},)u1"
 
 
 def layout(type_name: str, length: int, *, packed_identifier: bool = False) -> Layout:
@@ -99,11 +99,13 @@ def layout(type_name: str, length: int, *, packed_identifier: bool = False) -> L
     """
     kind, width = TYPES[type_name]
     objects: np.dtype[np.generic] = np.dtype(object)
+    if length == 0:  # a column for free would let a small message cost much memory
+        return Layout(Kind.SKIP, 0, objects)
     if kind in (Kind.STRING, Kind.OCTETS):
         if packed_identifier and length == 4:
             return Layout(Kind.UNSIGNED, 4, np.dtype(np.uint32))
         return Layout(kind, length, objects)
-    if length == VARIABLE or length == 0:
+    if length == VARIABLE:
         return Layout(Kind.SKIP, length, objects)
     if kind is Kind.ADDRESS:
         return Layout(kind if length == width else Kind.SKIP, length, np.dtype(np.uint8))
