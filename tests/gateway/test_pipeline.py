@@ -1,0 +1,160 @@
+"""The pure gateway, from datagrams to `Published`: what the counters must do over time."""
+
+import numpy as np
+import pytest
+
+from gateway.config import parse
+from gateway.pipeline import Pipeline, Remembered
+from gateway.published import Published
+from tests.gateway.agentwire import AgentWire
+from tests.gateway.small import diamond
+
+T = 1_700_000_000.0
+CONFIG = parse({"view": {"bin_seconds": 10}, "export": [{"to": "udp://127.0.0.1:9"}]})
+
+
+def link(p: Published, name: str) -> int:
+    return p.links.id.index(name)
+
+
+def octets(p: Published, name: str) -> int:
+    return int(p.links.octets[link(p, name)])
+
+
+STUB4 = "10.255.0.4:10.1.4.0/24"
+LEFT, RIGHT = "10.255.0.1:10.0.12.1", "10.255.0.1:10.0.13.1"
+
+
+def started() -> tuple[Pipeline, AgentWire]:
+    pipeline = Pipeline(CONFIG, T)
+    pipeline.receive_topology(diamond(1, T))
+    return pipeline, AgentWire("h1", "10.1.1.10", "10.1.1.1")
+
+
+def test_complete_thirty_seconds_after_traffic_stops() -> None:
+    pipeline, h1 = started()
+    for step in range(1, 4):
+        now = T + 5 * step
+        pipeline.receive_flows(h1.report(now, (now - 5, now, "10.1.4.9", "web", 10_000, 10, 0, 0)), now)
+        pipeline.advance(now)
+    for now in np.arange(T + 15, T + 45, 1.0):
+        pipeline.advance(float(now))
+    p = pipeline.published(T + 45)
+    assert octets(p, STUB4) == 30_000 + 30 * 14
+    assert octets(p, LEFT) + octets(p, RIGHT) in (30_420, 30_419)
+    assert p.watermark >= T + 20
+    assert int(p.apps.octets[p.apps.name.index("web")]) == 30_420
+
+
+def test_both_ends_count_once_and_the_late_end_does_not_matter() -> None:
+    pipeline, h1 = started()
+    h4 = AgentWire("h4", "10.1.4.9", "10.1.4.1")
+    pipeline.receive_flows(h4.report(T + 5, (T, T + 5, "10.1.1.10", "web", 0, 0, 9_000, 9)), T + 5)
+    pipeline.receive_flows(h1.report(T + 9, (T, T + 5, "10.1.4.9", "web", 9_100, 9, 0, 0)), T + 9)
+    for agent in (h1, h4):
+        pipeline.receive_flows(agent.report(T + 15), T + 15)
+    pipeline.advance(T + 25)
+    p = pipeline.published(T + 25)
+    assert octets(p, STUB4) == 9_100 + 9 * 14
+    assert p.stats["join_octets"]["repeated"] == 9_000
+
+
+def test_when_the_sender_has_no_agent_the_receiver_counts() -> None:
+    pipeline, _ = started()
+    h4 = AgentWire("h4", "10.1.4.9", "10.1.4.1")
+    pipeline.receive_flows(h4.report(T + 5, (T, T + 5, "10.1.1.10", "web", 0, 0, 9_000, 9)), T + 5)
+    pipeline.advance(T + 25)
+    assert octets(pipeline.published(T + 25), STUB4) == 9_000 + 9 * 14
+
+
+def test_a_topology_change_in_mid_bin_divides_the_octets_by_time() -> None:
+    pipeline, h1 = started()
+    pipeline.receive_topology(diamond(2, T + 2.5, down=frozenset({(1, 3)})))
+    pipeline.receive_flows(h1.report(T + 10, (T, T + 10, "10.1.4.9", "web", 10_000, 0, 0, 0)), T + 10)
+    pipeline.advance(T + 20)
+    p = pipeline.published(T + 20)
+    assert octets(p, RIGHT) == 1_250  # half of a quarter
+    assert octets(p, LEFT) == 1_250 + 7_500
+    assert octets(p, STUB4) == 10_000
+    assert not p.links.up[link(p, RIGHT)] and p.links.up[link(p, LEFT)]
+
+
+def test_rates_follow_a_topology_change_at_once_and_counters_do_not() -> None:
+    pipeline, h1 = started()
+    pipeline.receive_flows(h1.report(T + 10, (T, T + 10, "10.1.4.9", "web", 10_000, 0, 0, 0)), T + 10)
+    pipeline.advance(T + 20)
+    before = pipeline.published(T + 20)
+    assert before.links.bits_per_second[link(before, RIGHT)] == pytest.approx(4_000)
+    pipeline.receive_topology(diamond(2, T + 21, down=frozenset({(1, 3)})))
+    after = pipeline.published(T + 21)
+    assert after.links.bits_per_second[link(after, RIGHT)] == 0
+    assert after.links.bits_per_second[link(after, LEFT)] == pytest.approx(8_000)
+    assert octets(after, RIGHT) == octets(before, RIGHT)
+    assert {e.kind for e in after.events} >= {"link_down"}
+    talker = next(t for t in after.talkers if t.link == link(after, LEFT))
+    assert (talker.source, talker.destination) == ("10.1.1.10", "10.1.4.9")
+
+
+def test_counters_never_go_back_and_late_records_only_add() -> None:
+    pipeline, h1 = started()
+    seen = [0]
+    for step in range(1, 12):
+        now = T + 5 * step
+        late = (now - 30, now - 25, "10.1.4.9", "web", 1_000, 1, 0, 0)
+        pipeline.receive_flows(h1.report(now, late, (now - 5, now, "10.1.4.9", "web", 1_000, 1, 0, 0)), now)
+        pipeline.advance(now)
+        seen.append(octets(pipeline.published(now), STUB4))
+    assert seen == sorted(seen) and seen[-1] > 0
+    assert pipeline.bins.stats.late_records > 0
+    pipeline.advance(T + 200)
+    assert octets(pipeline.published(T + 200), STUB4) == 22 * 1_014
+
+
+def test_without_a_topology_octets_are_counted_as_lost_with_the_reason() -> None:
+    pipeline, h1 = Pipeline(CONFIG, T), AgentWire("h1", "10.1.1.10")
+    pipeline.receive_flows(h1.report(T + 5, (T, T + 5, "10.1.4.9", "web", 1_000, 1, 0, 0)), T + 5)
+    pipeline.advance(T + 30)
+    assert pipeline.stats()["join_octets"]["no_topology"] == 1_000
+
+
+def test_the_export_adds_up_to_the_view() -> None:
+    pipeline, h1 = started()
+    sums: dict[int, int] = {}
+    records = 0
+    for step in range(1, 10):
+        now = T + 5 * step
+        rows = [(now - 5, now, f"10.1.4.{n}", "web", 997 * n, n, 0, 0) for n in range(1, 30)]
+        pipeline.receive_flows(h1.report(now, *rows), now)
+        hops = pipeline.advance(now).hops
+        records += len(hops)
+        for egress, value in zip(hops["egress"].tolist(), hops["layer2_octets"].tolist(), strict=True):
+            sums[egress] = sums.get(egress, 0) + value
+    p = pipeline.published(T + 50)
+    view = dict(zip(p.links.ifindex.tolist(), p.links.octets.tolist(), strict=True))
+    assert sums.keys() == {i for i, v in view.items() if v}
+    for index, value in sums.items():
+        assert abs(value - view[index]) <= records
+    exact = p.links.ifindex[link(p, STUB4)]
+    assert sums[int(exact)] == view[int(exact)]
+
+
+def test_a_restart_continues_ifindex_names_and_counters() -> None:
+    pipeline, h1 = started()
+    pipeline.receive_flows(h1.report(T + 5, (T, T + 5, "10.1.4.9", "web", 1_000, 1, 0, 0)), T + 5)
+    pipeline.advance(T + 20)
+    before = pipeline.published(T + 20)
+    remembered = Remembered(
+        dict(pipeline.ifindex.items()),
+        {},
+        {name: n for n, name in pipeline.applications.names().items()},
+        pipeline.view.counters(),
+        {k: (v[0], v[1]) for k, v in pipeline.app_totals.items()},
+    )
+    again = Pipeline(CONFIG, T + 30, remembered)
+    unsynchronised = again.published(T + 30)
+    assert unsynchronised.links.id == before.links.id and not unsynchronised.links.up.any()
+    again.receive_topology(diamond(1, T + 31))
+    after = again.published(T + 31)
+    assert after.links.ifindex.tolist() == before.links.ifindex.tolist()
+    assert after.links.octets.tolist() == before.links.octets.tolist()
+    assert after.apps.name == before.apps.name
