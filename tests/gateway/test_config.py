@@ -1,0 +1,80 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gateway.config import ConfigError, GatewayConfig, dump, endpoint, load, parse
+
+SMALLEST = """
+state_dir = "/var/lib/anemone"
+[[ospf.attach]]
+interface = "lan"
+mode = "burst"                        # passive | burst | full
+[collect]
+ipfix = ["udp://10.0.100.9:4739"]     # also tcp:// and tls://
+[view]
+bin_seconds = 10
+l2_overhead_octets = 14               # added per packet, so that octets compare with ifHCOutOctets
+[snmp]
+listen = ["udp://127.0.0.1:1161"]
+communities = { public = ["127.0.0.0/8"] }
+[http]
+listen = "127.0.0.1:8161"
+[[export]]
+to = "udp://127.0.0.1:9995"
+format = "ipfix"                      # ipfix | netflow9 | netflow5
+profile = "all-hops"                  # all-hops | edge | routers
+"""
+
+
+def test_the_smallest_configuration_of_the_design(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(SMALLEST)
+    config = load(file)
+    assert config.ospf.attach[0].interface == "lan"
+    assert config.export[0].profile == "all-hops"
+
+
+def test_dump_is_toml_that_loads_to_the_same() -> None:
+    tree = tomllib.loads(SMALLEST)
+    tree["names"] = {"10.0.0.1": 'a "quoted" name'}
+    tree["links"] = {"capacity": {"10.0.0.1:10.1.0.0/24": 1e9}}
+    config = parse(tree)
+    assert parse(tomllib.loads(dump(config))) == config
+    assert parse(tomllib.loads(dump(GatewayConfig()))) == GatewayConfig()
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"bla": 1}, r"bla: unknown key; known here: state_dir"),
+        ({"ospf": {"attach": [{"interface": "lan", "mod": "x"}]}}, r"ospf\.attach\[0\]\.mod: unknown key; .*mode"),
+        ({"ospf": {"attach": [{"interface": "lan", "mode": "x"}]}}, r"ospf\.attach\[0\]\.mode"),
+        ({"ospf": {"attach": [{"interface": ""}]}}, r"interface: empty"),
+        ({"view": {"bin_seconds": 0}}, r"view\.bin_seconds: .*>= 1"),
+        ({"snmp": {"listen": ["127.0.0.1"]}}, r"snmp\.listen: .*udp://ADDRESS:PORT"),
+        ({"snmp": {"communities": {"public": ["127.0.0.0/99"]}}}, r"snmp\.communities\.public"),
+        ({"collect": {"ipfix": ["udp://127.0.0.1:99999"]}}, r"collect\.ipfix"),
+        ({"export": [{"to": "udp://127.0.0.1:1", "format": "netflow8"}]}, r"export\[0\]\.format"),
+        ({"names": {"core": "x"}}, r"names\.core: .*router id"),
+    ],
+)
+def test_what_is_wrong_is_named_with_the_remedy(tree: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(tree, "gateway.toml")
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+    bad = tmp_path / "bad.toml"
+    bad.write_text("a = [")
+    with pytest.raises(ConfigError, match="not TOML"):
+        load(bad)
+
+
+def test_safe_defaults() -> None:
+    config = GatewayConfig()
+    assert not config.snmp.communities
+    listening = [*config.snmp.listen, *config.collect.ipfix, "tcp://" + config.http.listen]
+    assert {endpoint(url)[1] for url in listening} == {"127.0.0.1"}
