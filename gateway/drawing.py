@@ -9,10 +9,12 @@ nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.api import link_id
+from gateway.labels import Point, place
 from gateway.layout import Edges, positions
 from gateway.published import Published
 from gateway.units import bits_per_second, percent
@@ -33,6 +35,7 @@ LEVELS = (
 RELATIVE_LEVELS = (0.05, 0.33, 0.66)  # capacity unknown, share of the busiest such link: r1 ... r4; r0 idle
 LABEL_FROM = 0.5  # utilisation from which an arrow carries its number
 IDEAL = {"router": 1.0, "lan": 0.75, "stub": 0.42, "external": 0.55}
+ROOM = {"router": 0.12, "lan": 0.08, "stub": 0.05, "external": 0.07}  # of the canvas height, kept free around
 RADIUS = {"router": 9.0, "lan": 6.0, "stub": 4.0, "external": 7.0}
 
 
@@ -95,15 +98,17 @@ def level_of(rate: float, capacity: float, busiest: float) -> str:
 def wires(published: Published) -> list[Wire]:
     """Every link once: the two directions of a point-to-point link are one wire."""
     table = published.links
-    opposite = _opposites(published)
+    opposite = opposites(published)
+    behind = set(opposite.values())
     found = []
     for row in range(len(table)):
         router, neighbor, kind = table.router[row], table.neighbor[row], table.kind[row]
         if kind != "transit":
-            found.append(Wire(router, f"{kind} {table.id[row]}", row, -1))
+            if row not in behind:
+                found.append(Wire(router, f"{kind} {table.id[row]}", row, -1))
         elif "/" in neighbor:
             found.append(Wire(router, f"lan {neighbor}", row, -1))
-        elif neighbor and row < opposite.get(row, len(table)):
+        elif neighbor and not (row in behind and opposite.get(row, row) < row):
             found.append(Wire(router, neighbor, row, opposite.get(row, -1)))
     return found
 
@@ -114,12 +119,11 @@ def draw(published: Published, names: Mapping[str, str]) -> Drawing:
     routers = sorted(set(published.links.router) | {w.b for w in all_wires if " " not in w.b})
     kept, shown = _fit(published, all_wires, routers)
     keys = sorted({end for wire in shown for end in (wire.a, wire.b)} | kept, key=_node_order)
-    number = {name: i for i, name in enumerate(keys)}
-    edges: Edges = tuple(sorted({(number[w.a], number[w.b], IDEAL[_kind(w.b)]) for w in shown}))
     inside = (WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN)
+    rooms = tuple(ROOM[_kind(key)] for key in keys)
     at = {
-        name: (MARGIN + x * inside[0], MARGIN + y * inside[1])
-        for name, (x, y) in zip(keys, positions(len(keys), edges, inside[0] / inside[1]), strict=True)
+        key: (MARGIN + x * inside[0], MARGIN + y * inside[1])
+        for key, (x, y) in zip(keys, positions(rooms, _edges(keys, shown), inside[0] / inside[1]), strict=True)
     }
     table = published.links
     busiest = max(
@@ -135,7 +139,7 @@ def draw(published: Published, names: Mapping[str, str]) -> Drawing:
     return Drawing(
         WIDTH,
         HEIGHT,
-        tuple(_node(published, key, at, shown, len(keys), names) for key in keys),
+        tuple(_nodes(published, at, shown, names)),
         tuple(halves),
         len(routers) - len(kept),
         bool((table.capacity == 0).any()),
@@ -143,8 +147,29 @@ def draw(published: Published, names: Mapping[str, str]) -> Drawing:
     )
 
 
-def _opposites(published: Published) -> dict[int, int]:
-    """Row -> row of the other direction: as the topology says, the rest (down links) by order of address."""
+def _edges(keys: Sequence[str], shown: Sequence[Wire]) -> Edges:
+    """Ideal lengths: longer between well connected routers and for parallel wires, which need the room."""
+    number = {key: i for i, key in enumerate(keys)}
+    neighbors: dict[str, set[str]] = {key: set() for key in keys}
+    for wire in shown:
+        neighbors[wire.a].add(wire.b)
+        neighbors[wire.b].add(wire.a)
+    counted = Counter((min(wire.a, wire.b), max(wire.a, wire.b)) for wire in shown)
+    edges = []
+    for (a, b), parallel in counted.items():
+        length = IDEAL.get(_kind(a), 1.0) * IDEAL[_kind(b)]
+        if _kind(a) == _kind(b) == "router":
+            length = 0.6 + 0.25 * math.sqrt(min(len(neighbors[a]), len(neighbors[b]))) + 0.25 * (parallel > 1)
+        edges.append((number[a], number[b], length))
+    return tuple(sorted(edges))
+
+
+def opposites(published: Published) -> dict[int, int]:
+    """Row of a point-to-point link -> row of its other direction.
+
+    As the topology says; the rest, links that are down, by order of address.  Where only one end has noticed a failure,
+    the other end's router still announces its interface as a stub: the one with the next address is that end.
+    """
     table = published.links
     row_of = {link: row for row, link in enumerate(table.id)}
     pairs: dict[int, int] = {}
@@ -155,13 +180,21 @@ def _opposites(published: Published) -> dict[int, int]:
             if j >= 0 and ids[i] >= 0 and ids[j] >= 0:
                 pairs[ids[i]] = ids[j]
     loose: dict[tuple[str, str], list[int]] = {}
+    stubs: dict[tuple[str, int], int] = {}
     for row in range(len(table)):
-        if row not in pairs and table.kind[row] == "transit" and "/" not in table.neighbor[row]:
+        if table.kind[row] == "stub" and "/" not in table.interface[row]:
+            stubs[table.router[row], _number(table.interface[row])] = row
+        elif row not in pairs and table.kind[row] == "transit" and "/" not in table.neighbor[row]:
             loose.setdefault((table.router[row], table.neighbor[row]), []).append(row)
     for (router, neighbor), rows in loose.items():
         others = loose.get((neighbor, router), [])
         by_interface = [sorted(side, key=lambda r: _address_order(table.interface[r])) for side in (rows, others)]
         pairs.update(zip(*by_interface, strict=False))
+        for row in rows:
+            at = _number(table.interface[row])
+            near = [stubs[neighbor, at + step] for step in (1, -1) if (neighbor, at + step) in stubs]
+            if row not in pairs and near:
+                pairs[row] = near[0]
     return pairs
 
 
@@ -191,15 +224,21 @@ def _address_order(text: str) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else 0 for part in text.split("/")[0].removeprefix("if").split("."))
 
 
+def _number(text: str) -> int:
+    """A dotted address as a number; anything else is far from every address."""
+    parts = text.split(".")
+    return sum(int(p) << s for p, s in zip(parts, (24, 16, 8, 0), strict=True)) if len(parts) == 4 else -10
+
+
 def _parallel_offsets(shown: list[Wire]) -> list[float]:
     groups: dict[tuple[str, str], list[int]] = {}
     for i, wire in enumerate(shown):
         groups.setdefault((min(wire.a, wire.b), max(wire.a, wire.b)), []).append(i)
     offsets = [0.0] * len(shown)
     for members in groups.values():
-        for place, i in enumerate(members):
+        for lane, i in enumerate(members):
             sign = 1.0 if shown[i].a < shown[i].b else -1.0
-            offsets[i] = sign * PARALLEL_GAP * (place - (len(members) - 1) / 2)
+            offsets[i] = sign * PARALLEL_GAP * (lane - (len(members) - 1) / 2)
     return offsets
 
 
@@ -245,8 +284,8 @@ def _halves(
 
 def _half(
     link: str,
-    tail: tuple[float, float],
-    tip: tuple[float, float],
+    tail: Point,
+    tip: Point,
     rate: float,
     capacity: float,
     up: bool,
@@ -285,34 +324,43 @@ def _half(
     )
 
 
-def _node(
-    published: Published,
-    name: str,
-    at: dict[str, tuple[float, float]],
-    shown: list[Wire],
-    total: int,
-    names: Mapping[str, str],
-) -> Node:
+def _nodes(
+    published: Published, at: Mapping[str, Point], shown: Sequence[Wire], names: Mapping[str, str]
+) -> list[Node]:
+    """Every node with its label; routers choose their places for labels first."""
     table = published.links
-    kind = _kind(name)
-    x, y = at[name]
-    own = [w for w in shown if name in (w.a, w.b)]
-    up = any(bool(table.up[w.out]) for w in own) or not own
-    text = name.partition(" ")[2] or name
-    if kind in ("stub", "external"):
-        row = own[0].out
-        text = table.interface[row] if "/" in table.interface[row] else table.name[row]
-        text = "outside" if kind == "external" else text
-    short = "." + ".".join(text.split(".")[-2:])
-    label = names.get(text) or (text if total <= MAX_FULL_LABELS or kind == "lan" else short)
-    # The label goes where the fewest wires are: to the side away from the neighbours' centre of gravity.
-    others = [at[w.b if w.a == name else w.a] for w in own] or [(x, y - 1)]
-    mean_x = sum(p[0] for p in others) / len(others) - x
-    mean_y = sum(p[1] for p in others) / len(others) - y
-    room = RADIUS[kind] + 4
-    if abs(mean_x) > abs(mean_y) * 1.3 and 90 < x < WIDTH - 90:
-        return Node(kind, label, name, x, y, up, "start" if mean_x < 0 else "end",
-                    x + (room if mean_x < 0 else -room), y + 4)  # fmt: skip
-    below = mean_y <= 0
-    edge = "start" if x < 60 else "end" if x > WIDTH - 60 else "middle"
-    return Node(kind, label, name, x, y, up, edge, x, y + (room + 10 if below else -room - 1))
+    wires_of: dict[str, list[Wire]] = {key: [] for key in at}
+    for wire in shown:
+        wires_of[wire.a].append(wire)
+        wires_of[wire.b].append(wire)
+    working = dict.fromkeys(at, False)
+    for router, up in zip(table.router, table.up.tolist(), strict=True):
+        working[router] = working.get(router, False) or up
+    keys = sorted(at, key=lambda key: (tuple(RADIUS).index(_kind(key)), _node_order(key)))
+    texts = []
+    for key in keys:
+        text = key.partition(" ")[2] or key
+        if _kind(key) in ("stub", "external"):
+            row = wires_of[key][0].out
+            text = "outside" if _kind(key) == "external" else table.interface[row]
+        short = len(at) > MAX_FULL_LABELS and "/" not in text
+        texts.append(names.get(text) or ("." + ".".join(text.split(".")[-2:]) if short else text))
+    spots = place(
+        [(text, at[key], RADIUS[_kind(key)]) for key, text in zip(keys, texts, strict=True)],
+        [(at[wire.a], at[wire.b]) for wire in shown],
+        WIDTH,
+        HEIGHT,
+    )
+    return [
+        Node(
+            _kind(key),
+            text,
+            key.partition(" ")[2] or key,
+            *at[key],
+            up=(working[key] if _kind(key) == "router" else any(table.up[wire.out] for wire in wires_of[key])),
+            anchor=spot.anchor,
+            label_x=spot.x,
+            label_y=spot.y,
+        )
+        for key, text, spot in zip(keys, texts, spots, strict=True)
+    ]

@@ -23,22 +23,22 @@ Edges = tuple[tuple[int, int, float], ...]  # node, node, ideal length
 
 
 @lru_cache(maxsize=32)
-def positions(n: int, edges: Edges, aspect: float = 1.6) -> tuple[tuple[float, float], ...]:
-    """Coordinates in the unit square for `n` nodes; `aspect` is the width of the canvas over its height."""
-    if n == 0:
-        return ()
-    if n == 1:
-        return ((0.5, 0.5),)
+def positions(rooms: tuple[float, ...], edges: Edges, aspect: float) -> tuple[tuple[float, float], ...]:
+    """Coordinates in the unit square, one per node.
+
+    `rooms` is what each node wants free around itself, in canvas heights; `aspect` the canvas' width over its height.
+    """
+    n = len(rooms)
+    if n < 2:
+        return ((0.5, 0.5),) * n
     ideal = _distances(n, edges)
     at = _turned(_majorise(_classical(ideal), ideal))
     low, high = at.min(axis=0), at.max(axis=0)
-    span = np.maximum(high - low, 1e-9)
     # Fill the canvas, but never stretch one axis more than twice the other: a chain stays a chain.
-    scale = 1.0 / span
-    widest = np.array([aspect, 1.0]) * scale
-    widest = np.minimum(widest, 2.0 * widest.min())
-    spread = (at - (low + high) / 2) * widest / [aspect, 1.0] + 0.5
-    return tuple((float(x), float(y)) for x, y in _apart(spread, aspect))
+    scale = 1.0 / np.maximum(high - low, 1e-9) * [aspect, 1.0]
+    scale = np.minimum(scale, 2.0 * scale.min())
+    spread = (at - (low + high) / 2) * scale / [aspect, 1.0] + 0.5
+    return tuple((float(x), float(y)) for x, y in _apart(spread, np.array(rooms), aspect))
 
 
 def _distances(n: int, edges: Edges) -> F8:
@@ -104,10 +104,10 @@ def _turned(at: F8) -> F8:
     return turned
 
 
-def _apart(at: F8, aspect: float) -> F8:
-    """Push nodes that nearly touch away from each other, and keep all inside."""
+def _apart(at: F8, rooms: F8, aspect: float) -> F8:
+    """Push nodes that crowd each other apart, and keep all inside."""
     n = len(at)
-    least = min(0.16, 0.75 / np.sqrt(n))
+    least = (rooms[:, None] + rooms[None]) * min(1.0, 4.6 / np.sqrt(n))
     scale = np.array([aspect, 1.0])
     for _ in range(PUSH_ITERATIONS):
         between = (at[:, None] - at[None]) * scale
@@ -116,6 +116,6 @@ def _apart(at: F8, aspect: float) -> F8:
         short = np.maximum(least - distance, 0.0)
         if not short.any():
             break
-        push = (between / np.maximum(distance, 1e-9)[:, :, None] * short[:, :, None]).sum(axis=1) * 0.5
+        push = (between / np.maximum(distance, 1e-9)[:, :, None] * short[:, :, None]).sum(axis=1) * 0.4
         at = np.clip(at + push / scale, 0.0, 1.0)
     return at

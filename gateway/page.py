@@ -21,7 +21,7 @@ from gateway.drawing import Drawing, draw, level_of
 from gateway.identity import RESERVED_APPLICATIONS
 from gateway.published import Published
 
-TOP_LINKS, TOP_APPS, LAST_EVENTS, SHOWN_AGENTS = 14, 10, 14, 12
+TOP_FAILED, TOP_LINKS, TOP_APPS, LAST_EVENTS, SHOWN_AGENTS = 4, 14, 10, 14, 12
 SEGMENTS = 5  # applications told apart within one link's bar
 COLOURS = 8  # application colours c0..c7 of the style sheet; "cx" is everything else
 BAD_EVENTS = ("link_down", "router_down", "agent_lost", "prefix_removed")
@@ -140,8 +140,7 @@ class PageModel:
 def page_model(published: Published, version: str, names: Mapping[str, str]) -> PageModel:
     """All the page shows, formatted."""
     colours = app_colours(published)
-    links = api.links(published, top=TOP_LINKS)
-    rated = [link for link in links if link["bits_per_second"] > 0 or not link["up"]] or links
+    links = top_links(published)
     apps = api.apps(published)
     agents = sorted(published.agents, key=lambda agent: (agent.live, -agent.lost, agent.name))
     losses = sorted(api.losses(published), key=lambda loss: -loss["value"])
@@ -155,8 +154,8 @@ def page_model(published: Published, version: str, names: Mapping[str, str]) -> 
         facts=_facts(published, len(losses)),
         drawing=drawing,
         busiest_relative=units.bits_per_second(drawing.busiest_relative),
-        links=tuple(_link_row(link, colours, busiest, names) for link in rated),
-        more_links=len(published.links) - len(rated),
+        links=tuple(_link_row(link, colours, busiest, names) for link in links),
+        more_links=len(published.links) - len(links),
         apps=tuple(_app_row(app, colours, apps[0]["bits_per_second"]) for app in apps[:TOP_APPS]),
         more_apps=max(0, len(apps) - TOP_APPS),
         losses=tuple(
@@ -172,8 +171,8 @@ def page_model(published: Published, version: str, names: Mapping[str, str]) -> 
                 units.clock(event.time)[11:],
                 "bad" if event.kind in BAD_EVENTS else "good" if event.kind in GOOD_EVENTS else "plain",
                 event.kind.replace("_", " "),
-                event.subject,
-                event.detail,
+                _named(event.subject, names),
+                _named(event.detail, names),
             )
             for event in reversed(published.events[-LAST_EVENTS:])
         ),
@@ -201,6 +200,18 @@ def render(published: Published, version: str, names: Mapping[str, str]) -> str:
 def render_starting(version: str) -> str:
     """The page before there is anything to show."""
     return _environment().get_template("starting.html.j2").render(version=version)
+
+
+def top_links(published: Published) -> list[api.Document]:
+    """What an operator looks at first: links that are down, then the fullest, then the busiest of unknown capacity."""
+    table = published.links
+    capacity = np.where(table.capacity > 0, table.capacity, np.inf)
+    used = table.bits_per_second / capacity
+    failed = [row for row in range(len(table)) if not table.up[row] and table.kind[row] == "transit"]
+    order = np.lexsort((-table.bits_per_second, -used))
+    working = [int(row) for row in order if table.up[row] and table.bits_per_second[row] > 0]
+    chosen = [*failed[:TOP_FAILED], *working][:TOP_LINKS]
+    return [api.link_document(published, row) for row in chosen]
 
 
 def app_colours(published: Published) -> dict[str, str]:
@@ -266,6 +277,12 @@ def _app_row(app: api.Document, colours: dict[str, str], biggest: float) -> AppR
         units.octets(app["octets"]),
         100 * app["bits_per_second"] / biggest if biggest else 0.0,
     )
+
+
+def _named(text: str, names: Mapping[str, str]) -> str:
+    """Router ids in an event's words replaced by their names; `10.0.0.1:10.9.0.1` is a link of that router."""
+    words = [word.partition(":") for word in text.split(" ")]
+    return " ".join(names.get(head, head) + colon + tail for head, colon, tail in words)
 
 
 @lru_cache(maxsize=1)
