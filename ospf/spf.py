@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
+from ospf.errors import OspfError
 from ospf.links import EdgeTable
 
 F8 = NDArray[np.float64]
@@ -120,13 +121,17 @@ def next_hops(
     """
     k_count, n = distance.shape
     src, dst = edges.src, edges.dst
-    head = distance[:, dst]
-    tight = distance[:, src] == head + edges.cost
-    tight &= head < np.inf
+    by_vertex = np.ascontiguousarray(distance.T)  # gathering whole rows is what makes this fast
+    head = by_vertex[dst]
+    head += edges.cost[:, None]
+    usable = by_vertex[src] == head
+    if not np.isfinite(by_vertex).all():
+        usable &= head < np.inf
     if broken_ties is not None:
-        here, there = broken_ties[:, src], broken_ties[:, dst]
-        zero = edges.cost == 0
-        tight &= ~zero | (there < here) | ((src >= n_routers) & (there == here))
+        ties = np.ascontiguousarray(broken_ties.T)
+        here, there = ties[src], ties[dst]
+        usable &= (edges.cost != 0)[:, None] | (there < here) | (src >= n_routers)[:, None] & (there == here)
+    tight = np.ascontiguousarray(usable.T)
     for which in np.flatnonzero(sinks.on_lan).tolist():
         for net in sinks.vertex[sinks.start[which] : sinks.start[which + 1]].tolist():
             if net >= n_routers:
@@ -181,7 +186,9 @@ def push(
     came = ingress if ingress is not None else np.full(len(pair), -1, dtype=np.int64)
     n = hops.n_vertices
     levels: list[Level] = []
-    while len(pair):
+    for _ in range(n + 1):
+        if not len(pair):
+            return levels
         node = sink[pair] * n + vertex
         begin = hops.start[node]
         degree = hops.start[node + 1] - begin
@@ -205,7 +212,7 @@ def push(
         vertex = edges.dst[edge].astype(np.int64)
         came = edges.in_link[edge].astype(np.int64) if track else np.full(len(pair), -1, dtype=np.int64)
         pair, vertex, came, share = _merge(pair, vertex, came, share, n, n_links)
-    return levels
+    raise OspfError("next hops form a circle")  # never: distances fall, or broken ties do
 
 
 def _merge(pair: I8, vertex: I8, came: I8, share: F8, n_vertices: int, n_links: int) -> tuple[I8, I8, I8, F8]:
