@@ -58,6 +58,7 @@ class _Sinks:
     sinks: Sinks
     of_pair: I8  # [n] sink of each pair
     single_link: I8  # [n] delivery row of pairs whose prefix has one attachment, -1 none or several
+    single_cost: F8  # [n] that attachment's cost, which the shared sink leaves out; 0 when several
     deliver_start: I8  # CSR over sink * V + vertex, for sinks with several attachments
     deliver_key: I8
     deliver_link: I8
@@ -91,7 +92,7 @@ class Paths:
             here = np.flatnonzero((found.of_pair >= lo) & (found.of_pair < hi))
             distance = found.sinks.block(lo, hi).distances(self._to)
             out[here] = distance[found.of_pair[here] - lo, np.asarray(sources)[here]]
-        return out
+        return out + found.single_cost
 
     def reachable(self, sources: NDArray[np.integer], prefixes: NDArray[np.integer]) -> NDArray[np.bool_]:
         """bool [n]: whether the source has any path to the prefix."""
@@ -184,6 +185,7 @@ class Paths:
         alone = table.start[wanted + 1] - begin == 1
         single_link = np.full(len(wanted), -1, dtype=np.int64)
         single_link[alone] = table.link[begin[alone]]
+        single_cost = np.where(alone, table.cost[begin], 0).astype(np.float64)
         on_lan = (table.vertex[begin] >= self.topology.n_routers) & (table.route_type[wanted] == INTRA)
         # key: 2 * vertex + on_lan for the single ones, beyond that the prefix row
         key = np.where(alone, 2 * table.vertex[begin].astype(np.int64) + on_lan, 2 * n + wanted)
@@ -232,6 +234,7 @@ class Paths:
             ),
             of_pair=of_pair.reshape(-1).astype(np.int64),
             single_link=single_link,
+            single_cost=single_cost,
             deliver_start=np.append(first, len(keys)).astype(np.int64),
             deliver_key=distinct,
             deliver_link=np.array(deliver_link, dtype=np.int64)[order],
