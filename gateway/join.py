@@ -76,9 +76,9 @@ class Placed:
     octets: dict[str, int] = field(default_factory=dict)  # by reason
 
 
-def count_once(flows: FlowBatch, covering: NDArray[np.uint32]) -> tuple[FlowBatch, int]:
+def count_once(flows: FlowBatch, agents: AgentRegistry) -> tuple[FlowBatch, int]:
     """Without the rows whose sender reports them itself; and the octets left out."""
-    repeated = (flows["sent"] == 0) & np.isin(flows["source"], covering)
+    repeated = (flows["sent"] == 0) & agents.covers(flows["source"], flows["end"])
     if not repeated.any():
         return flows, 0
     return take(flows, ~repeated), int(flows["octets"][repeated].sum())

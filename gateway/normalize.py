@@ -138,6 +138,7 @@ class Normalizer:
         out = concat(FlowBatch, [_nonzero(forward), _nonzero(backward)])
         if session.agent is not None:
             session.agent.records += len(records)
+            session.agent.reported_until = now
         self.stats.flows += len(out)
         self.stats.octets += int(out["octets"].sum())
         return out

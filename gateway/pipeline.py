@@ -134,7 +134,7 @@ class Pipeline:
         return self.bins.closed_until + self.bins.seconds + self.grace()
 
     def _account(self, window: Window, usage: list[UsageBatch], hops: list[HopBatch]) -> None:
-        flows, repeated = count_once(window.flows, self.agents.covering(window.end))
+        flows, repeated = count_once(window.flows, self.agents)
         self.octets["repeated"] += repeated
         current = self.history.current
         if current is None:
@@ -164,7 +164,9 @@ class Pipeline:
         batch = _usage(loads, routing, window.start)
         self.view.add(batch)
         usage.append(batch)
-        _, app, octets_, packets = loads.pair_app
+        pair, app, octets_, packets = loads.pair_app
+        carried = loads.reachable[pair]
+        app, octets_, packets = app[carried], octets_[carried], packets[carried]
         for number in np.unique(app).tolist():
             total = self.app_totals.setdefault(number, [0.0, 0.0])
             total[0] += float(octets_[app == number].sum())
@@ -185,7 +187,7 @@ class Pipeline:
         if current is None:
             return Rates.nothing()
         routing = self._routing(current)
-        flows, _ = count_once(window.flows, self.agents.covering(window.end))
+        flows, _ = count_once(window.flows, self.agents)
         placed: Placed = place(flows, routing, self.agents)
         overhead = self.config.view.l2_overhead_octets
         return rates_of(placed, load(placed, routing, overhead), routing, window.end - window.start, overhead)

@@ -82,15 +82,21 @@ class AgentRegistry:
         """Seconds; the slowest live agent decides how long a bin waits."""
         return max((a.interval for a in self._agents.values() if a.live), default=self.default_interval)
 
-    def covering(self, until: float) -> U4:
-        """Sorted addresses of the agents that reported up to `until` (less one interval of slack)."""
-        addresses = [
-            address
-            for agent in self._agents.values()
-            if agent.reported_until >= until - agent.interval
-            for address in agent.gateways
-        ]
-        return np.unique(np.array(addresses, dtype=np.uint32))
+    def covers(self, addresses: U4, ends: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether the owner of each address was itself reporting at `ends` (one interval of slack); bool[n].
+
+        Asked per record, not per bin: the last report before an agent falls silent still covers what it tells.
+        """
+        until: dict[int, float] = {}
+        for agent in self._agents.values():
+            for address in agent.gateways:
+                until[address] = max(until.get(address, 0.0), agent.reported_until + agent.interval)
+        if not until:
+            return np.zeros(len(addresses), dtype=bool)
+        known = np.array(sorted(until), dtype=np.uint32)
+        last = np.array([until[address] for address in known.tolist()])
+        where = np.minimum(np.searchsorted(known, addresses), len(known) - 1)
+        return (known[where] == addresses) & (ends <= last[where])
 
     def first_hops(self, agents: NDArray[np.int32], addresses: U4) -> U4:
         """Default gateway each (agent, own address) uses, 0 where unknown; uint32[n]."""

@@ -48,7 +48,11 @@ def test_what_is_sent_by_a_covered_host_counts_once() -> None:
         (0, 1, "10.1.1.10", "10.1.4.10", 7, 990, 10, 1, 0),  # the receiver's report of the same octets
         (0, 1, "10.9.9.9", "10.1.4.10", 7, 50, 1, 1, 0),  # a sender without agent
     )
-    once, repeated = count_once(both, np.array(sorted([ip("10.1.1.10"), ip("10.1.4.10")]), dtype=np.uint32))
+    agents = AgentRegistry(5.0)
+    for number, host in enumerate(("10.1.1.10", "10.1.4.10")):
+        agents.attach(agents.hear(bytes([number]) * 16, 1.0), ip(host), 0)
+        agents.hear(bytes([number]) * 16, 1.0).reported_until = 1.0
+    once, repeated = count_once(both, agents)
     assert once["octets"].tolist() == [1000, 50]
     assert repeated == 990
 

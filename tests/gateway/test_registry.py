@@ -9,8 +9,9 @@ def test_covers_only_what_was_reported() -> None:
     one = agents.hear(b"a" * 16, 100.0)
     agents.attach(one, ip("10.1.1.10"), ip("10.1.1.1"))
     one.reported_until = 120.0
-    assert agents.covering(125.0).tolist() == [ip("10.1.1.10")]
-    assert agents.covering(125.1).tolist() == []
+    other = np.array([ip("10.1.1.10"), ip("10.1.1.10"), ip("10.1.1.11")], np.uint32)
+    assert agents.covers(other, np.array([125.0, 125.1, 1.0])).tolist() == [True, False, False]
+    assert AgentRegistry(5.0).covers(other, np.zeros(3)).tolist() == [False] * 3
 
 
 def test_first_hops_belong_to_the_agent_not_the_address() -> None:
