@@ -69,9 +69,7 @@ def originations(network: Network) -> dict[Key, Body]:
     for route in network.externals:
         if route.router not in network.down:
             own = network.router_by_name[route.router].id
-            bodies[AS_EXTERNAL, route.network, own] = ExternalLsa(
-                mask(route.plen), route.metric, route.type2, 0, 0
-            )
+            bodies[AS_EXTERNAL, route.network, own] = ExternalLsa(mask(route.plen), route.metric, route.type2, 0, 0)
     return bodies
 
 

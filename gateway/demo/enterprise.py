@@ -110,9 +110,7 @@ def enterprise() -> Network:
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             name = f"{name}#{seen[name]}"
-        build.p2p(
-            a, b, f"10.0.{number // 32}.{number % 32 * 4}/30", cost, back=back, capacity=capacity, name=name
-        )
+        build.p2p(a, b, f"10.0.{number // 32}.{number % 32 * 4}/30", cost, back=back, capacity=capacity, name=name)
     for name, within, router, capacity in STUBS:
         build.stub(name, within, router, 10, capacity=capacity)
     for name, number, segment, agent in HOSTS:

@@ -100,16 +100,10 @@ class SimulatedAgent:
         """Queue the records of [last report, now]."""
         start, end = self._reported - self._origin, now - self._origin
         self._reported = now
-        rows = [
-            self._row(piece)
-            for conversation in self._conversations
-            for piece in pieces(conversation, start, end)
-        ]
+        rows = [self._row(piece) for conversation in self._conversations for piece in pieces(conversation, start, end)]
         if rows:
             names = list(rows[0])
-            self._process.add(
-                AGENT_FLOW_V4, {name: [row[name] for row in rows] for name in names}, now + self._skew
-            )
+            self._process.add(AGENT_FLOW_V4, {name: [row[name] for row in rows] for name in names}, now + self._skew)
 
     def _row(self, piece: FlowPiece) -> dict[str, Any]:
         talk = piece.conversation

@@ -195,9 +195,7 @@ class NetworkBuilder:
         self._interface_count[router] = index
         return Interface(router, segment, own, index, cost)
 
-    def _segment(
-        self, name: str, kind: str, within: str, ends: Iterable[tuple[str, int]], capacity: float
-    ) -> None:
+    def _segment(self, name: str, kind: str, within: str, ends: Iterable[tuple[str, int]], capacity: float) -> None:
         network, plen = prefix(within) if within else (0, 0)
         made = tuple(
             self._interface(router, name, network + 1 + i if within else 0, cost)

@@ -182,9 +182,7 @@ class SimulatedLan:
             self.stats.refused += 1
             return
         for number, end in enumerate(self._ends()):
-            heard = destination in (end.address, ALL_SPF_ROUTERS) or (
-                number < 2 and destination == ALL_D_ROUTERS
-            )
+            heard = destination in (end.address, ALL_SPF_ROUTERS) or (number < 2 and destination == ALL_D_ROUTERS)
             if heard:
                 self._dispatch(end, number < 2, source, packet.router_id, packet.body, now)
 
@@ -236,9 +234,7 @@ class SimulatedLan:
         flags = DD_INIT | DD_MORE | DD_MASTER
         self._describe(end, neighbor, DatabaseDescription(MTU, OPTION_E, flags, neighbor.sequence), now)
 
-    def _describe(
-        self, end: Interface, neighbor: Neighbor, description: DatabaseDescription, now: float
-    ) -> None:
+    def _describe(self, end: Interface, neighbor: Neighbor, description: DatabaseDescription, now: float) -> None:
         neighbor.sent, neighbor.sent_at = description, now
         self._send(end, neighbor.address, description)
 
@@ -248,9 +244,7 @@ class SimulatedLan:
         del neighbor.pending[:HEADERS_PER_DD]
         more = bool(neighbor.pending)
         flags = (DD_MASTER if neighbor.master else 0) | (DD_MORE if more else 0)
-        self._describe(
-            end, neighbor, DatabaseDescription(MTU, OPTION_E, flags, neighbor.sequence, headers), now
-        )
+        self._describe(end, neighbor, DatabaseDescription(MTU, OPTION_E, flags, neighbor.sequence, headers), now)
         return more
 
     def _receive_description(
@@ -285,9 +279,7 @@ class SimulatedLan:
         elif not neighbor.master and description.sequence == neighbor.sequence and neighbor.sent:
             self._describe(end, neighbor, neighbor.sent, now)
 
-    def _negotiate(
-        self, end: Interface, neighbor: Neighbor, description: DatabaseDescription, now: float
-    ) -> None:
+    def _negotiate(self, end: Interface, neighbor: Neighbor, description: DatabaseDescription, now: float) -> None:
         """RFC 2328 10.6, case ExStart: the larger router id is the master."""
         own = self._router_id(end)
         opening = DD_INIT | DD_MORE | DD_MASTER
@@ -307,9 +299,7 @@ class SimulatedLan:
         neighbor.state, neighbor.sent = State.FULL, None
         self.stats.adjacencies += 1
 
-    def _receive_request(
-        self, end: Interface, neighbor: Neighbor, request: LinkStateRequest, now: float
-    ) -> None:
+    def _receive_request(self, end: Interface, neighbor: Neighbor, request: LinkStateRequest, now: float) -> None:
         if neighbor.state < State.EXCHANGE:
             return
         found = [self.area.get(key, now) for key in request.keys]

@@ -90,9 +90,7 @@ def hottest_link(links: Sequence[Document]) -> Document | None:
 def shown_links(links: Sequence[Document], rows: int) -> list[Document]:
     """What is down first, then the fullest, so that trouble is on top."""
     broken = [link for link in links if not link["up"] and link["kind"] == "transit"]
-    working = sorted(
-        (link for link in links if link["up"]), key=lambda link: (-utilisation(link), link["id"])
-    )
+    working = sorted((link for link in links if link["up"]), key=lambda link: (-utilisation(link), link["id"]))
     return (broken + working)[:rows]
 
 
@@ -140,10 +138,7 @@ def render(running: Running, seen: Seen, moment: Moment, elapsed: float, height:
         *_commands(running),
         _heading("Running", "Ctrl-C stops all of it"),
         _parts(running),
-        *[
-            Text(warning, style="bright_yellow", overflow="ellipsis", no_wrap=True)
-            for warning in running.warnings
-        ],
+        *[Text(warning, style="bright_yellow", overflow="ellipsis", no_wrap=True) for warning in running.warnings],
     )
 
 

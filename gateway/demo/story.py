@@ -91,9 +91,7 @@ def moment(time: float) -> Moment:
     number = max(i for i, scene in enumerate(SCENES) if scene.start <= within)
     end = SCENES[number + 1].start if number + 1 < len(SCENES) else PERIOD
     following = SCENES[(number + 1) % len(SCENES)]
-    return Moment(
-        SCENES[number], number, int(telling), within - SCENES[number].start, end - within, following
-    )
+    return Moment(SCENES[number], number, int(telling), within - SCENES[number].start, end - within, following)
 
 
 def stage(network: Network, scene: Scene) -> Network:

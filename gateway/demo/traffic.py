@@ -111,10 +111,6 @@ def pieces(conversation: Conversation, start: float, end: float) -> Iterator[Flo
         if delta[0] or delta[2]:
             generation = floor((left + right) / 2 / conversation.lifetime)
             port = 32768 + (conversation.client_port + 7 * generation) % 28000
-            closes = right % conversation.lifetime == 0.0 or any(
-                right == edge for _, edge in conversation.windows
-            )
+            closes = right % conversation.lifetime == 0.0 or any(right == edge for _, edge in conversation.windows)
             up_packets, down_packets = (max(delta[i + 1], 1 if delta[i] else 0) for i in (0, 2))
-            yield FlowPiece(
-                conversation, left, right, port, delta[0], up_packets, delta[2], down_packets, closes
-            )
+            yield FlowPiece(conversation, left, right, port, delta[0], up_packets, delta[2], down_packets, closes)

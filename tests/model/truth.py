@@ -44,11 +44,12 @@ class Sent:
 
 @dataclass
 class Loads:
-    """Octets with L2 overhead per (link id, application), leaving and arriving; `carried` once per flow."""
+    """Octets with L2 overhead per (link id, application), leaving and arriving; `carried` once per flow, if at all."""
 
     out: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     into: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     records: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    cut_packets: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))  # by a change
     carried: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     unroutable: float = 0.0
 
@@ -123,9 +124,7 @@ class Routes:
 
     def _distances(self, sinks: Sequence[tuple[str, Hop]]) -> dict[str, int]:
         vertices = [r.name for r in self.network.routers if r.name not in self.network.down]
-        vertices += [
-            s.name for s in self.network.segments if s.kind == LAN and s.name not in self.network.down
-        ]
+        vertices += [s.name for s in self.network.segments if s.kind == LAN and s.name not in self.network.down]
         backwards: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for vertex in vertices:
             for hop in self._hops(vertex, sinks):
@@ -154,18 +153,14 @@ class Routes:
                 return end.router, network.link_id(end)
         return "", ""
 
-    def fractions(
-        self, source: Host, destination: Host
-    ) -> tuple[dict[str, Fraction], dict[str, Fraction]] | None:
+    def fractions(self, source: Host, destination: Host) -> tuple[dict[str, Fraction], dict[str, Fraction]] | None:
         """Shares leaving and arriving per link id; None = no way, empty = no router crossed."""
         key = (source.name, destination.name)
         if key not in self._seen:
             self._seen[key] = self._walk(source, destination)
         return self._seen[key]
 
-    def _walk(
-        self, source: Host, destination: Host
-    ) -> tuple[dict[str, Fraction], dict[str, Fraction]] | None:
+    def _walk(self, source: Host, destination: Host) -> tuple[dict[str, Fraction], dict[str, Fraction]] | None:
         if source.segment and source.segment == destination.segment:
             return {}, {}
         router, first = self.entry(source)
@@ -222,12 +217,13 @@ def loads(history: Sequence[tuple[float, Network]], sent: Iterable[Sent], l2_ove
             if found is None:
                 result.unroutable += octets * share
                 continue
-            result.carried[each.app] += octets * share
+            result.carried[each.app] += octets * share if found[0] else 0.0
             for side, links in ((result.out, found[0]), (result.into, found[1])):
                 for link, part in links.items():
                     side[link, each.app] += octets * share * float(part)
             for link in {*found[0], *found[1]}:
                 result.records[link, each.app] += 1
+                result.cut_packets[link, each.app] += share < 1
     return result
 
 
