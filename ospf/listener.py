@@ -167,6 +167,8 @@ class Listener:
         self._settle(now)
         if self._hello_at is not None and now >= self._hello_at:
             self._say_hello(now)
+        if self._wake_at is not None and self._wake_at <= now:
+            self._wake_at = None
         self._begin(now)
 
     def next_event(self) -> Event | None:
