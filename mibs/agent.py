@@ -26,7 +26,9 @@ from mibs.tree import Tree
 
 DEFAULT_BULK_OCTETS = 1400  # whole message; below what an Ethernet MTU leaves to UDP
 MAX_MESSAGE_OCTETS = 8192  # answer to GET and GETNEXT; over it tooBig
+SMALLEST_LIMIT_OCTETS = 484  # RFC 3417 3.2.1; any one varbind of ours fits
 LIMIT32 = 0xFFFFFFFF
+REMEMBERED_MOMENTS = 65536
 TICKS = 100  # TimeTicks per second
 
 EXCEPTIONS = {
@@ -35,7 +37,7 @@ EXCEPTIONS = {
 
 
 class Agent:
-    """`tree` None: nothing is known yet, nothing is answered."""
+    """`tree` None: nothing is known yet, nothing is answered.  Limits under 484 octets raise ValueError."""
 
     def __init__(
         self,
@@ -47,14 +49,18 @@ class Agent:
         bulk_octets: int = DEFAULT_BULK_OCTETS,
         message_octets: int = MAX_MESSAGE_OCTETS,
     ) -> None:
+        if min(bulk_octets, message_octets) < SMALLEST_LIMIT_OCTETS:
+            raise ValueError(f"a limit under {SMALLEST_LIMIT_OCTETS} octets")
         self.tree = tree
         self.stats = AgentStats()
-        self.last_error = ""  # why the last datagram was dropped
+        self.last_cause = ""  # why the last datagram was dropped: one of a few
+        self.last_error = ""  # the same with its particulars
         self._access = access
         self._started = started
         self._started_epoch = started_epoch
         self._bulk_octets = bulk_octets
         self._message_octets = message_octets
+        self._moments: dict[float, bytes] = {}
         self._uptime = 0  # TimeTicks at the datagram being answered, not yet modulo 2^32
 
     def replace(self, tree: Tree) -> None:
@@ -75,14 +81,14 @@ class Agent:
             tree = self.tree
             if tree is None:
                 stats.not_ready += 1
-                self.last_error = "no snapshot yet"
+                self._dropped("no snapshot yet")
                 return None
             request = message.read_request(data, envelope)
             self._uptime = self.uptime_ticks(now)
             answer = self._answer(tree, envelope, request)
         except BerDecodeError as error:
             stats.parse_errors += 1  # RFC 3418 snmpInASNParseErrs
-            self.last_error = f"malformed: {error}"
+            self._dropped(f"malformed: {error.reason}", f"malformed: {error}")
             return None
         if answer is None:
             return None
@@ -91,21 +97,24 @@ class Agent:
         stats.get_responses += 1
         return answer
 
+    def _dropped(self, cause: str, detail: str = "") -> None:
+        self.last_cause, self.last_error = cause, detail or cause
+
     def _admitted(self, envelope: Envelope, source: str) -> bool:
         stats = self.stats
         if envelope.version not in (message.VERSION_1, message.VERSION_2C):
             stats.bad_versions += 1
-            self.last_error = f"version {envelope.version} is not served"
+            self._dropped("version not served", f"version {envelope.version} not served")
             return False
         verdict = self._access.verdict(envelope.community, source)
         if verdict != ALLOWED:
             stats.bad_community_names += 1
             stats.bad_sources += verdict == SOURCE_REFUSED
-            self.last_error = verdict
+            self._dropped(verdict)
             return False
         if envelope.pdu_tag not in message.REQUESTS:
             stats.unsupported_pdus += 1
-            self.last_error = f"PDU {envelope.pdu_tag:#x} is no request"
+            self._dropped("PDU is no request", f"PDU {envelope.pdu_tag:#x} is no request")
             return False
         if envelope.pdu_tag == message.GET_BULK and envelope.version == message.VERSION_1:
             raise BerDecodeError("GETBULK in SNMPv1")
@@ -149,7 +158,7 @@ class Agent:
         if len(answer) <= self._message_octets:
             return answer
         self.stats.silent_drops += 1  # RFC 3418 snmpSilentDrops
-        self.last_error = "answer too big even when empty"
+        self._dropped("answer too big even when empty")
         return None
 
     def _get(self, tree: Tree, request: Request, v1: bool) -> tuple[bytes, int]:
@@ -250,8 +259,18 @@ class Agent:
         if kind == LIVE_COUNTER:
             count: int = getattr(self.stats, SNMP_COUNTERS[int(value)])
             return ber.encode_integer(count & LIMIT32, ber.COUNTER32)
-        ticks = int((value - self._started_epoch) * TICKS)  # RFC 2863 ifLastChange: 0 = before the start
-        return ber.encode_integer(min(max(ticks, 0), self._uptime) & LIMIT32, ber.TIME_TICKS)
+        known = self._moments.get(value)
+        return known if known is not None else self._moment(value)
+
+    def _moment(self, epoch: float) -> bytes:
+        """sysUpTime at an epoch second; 0 = before the start (RFC 2863 ifLastChange)."""
+        ticks = max(int((epoch - self._started_epoch) * TICKS), 0)
+        element = ber.encode_integer(min(ticks, self._uptime) & LIMIT32, ber.TIME_TICKS)
+        if ticks <= self._uptime:  # else the clocks differ and the answer is not final
+            if len(self._moments) >= REMEMBERED_MOMENTS:
+                self._moments.clear()
+            self._moments[epoch] = element
+        return element
 
 
 def exception(name: bytes, tag: int) -> bytes:

@@ -33,6 +33,8 @@ LIVE_EPOCH = 2  # TimeTicks: sysUpTime at the epoch second stored, 0 if before t
 LIVE_COUNTER = 3  # counter of the responder itself; the stored number says which
 
 LIMIT32 = 0xFFFFFFFF
+LIMIT64 = 0xFFFFFFFFFFFFFFFF
+LARGEST_FLOAT = float(2**64 - 2**11)  # the largest below 2^64
 WIDEST_ARC = 5
 WIDEST_INTEGER = 9
 INTEGER_STEPS = np.array([1 << (8 * i - 1) for i in range(1, 9)], dtype=np.uint64)
@@ -94,7 +96,7 @@ class RowSet:
 
     def integers(self, oid: Oid, tag: int, column: Sequence[int] | NDArray[Any]) -> Section:
         """INTEGER (0 or more), Counter32 (low 32 bits), Gauge32 (held at its limit), TimeTicks, Counter64."""
-        values = as_u64(self.sorted(column))
+        values = self.sorted(as_u64(column))
         if tag == ber.COUNTER32:
             values = values & np.uint64(LIMIT32)
         elif tag in (ber.GAUGE32, ber.INTEGER):
@@ -107,7 +109,7 @@ class RowSet:
         octets = np.empty((len(self), 6), dtype=np.uint8)
         octets[:, 0] = ber.IP_ADDRESS
         octets[:, 1] = 4
-        octets[:, 2:] = as_u64(self.sorted(column)).astype(">u4").view(np.uint8).reshape(-1, 4)
+        octets[:, 2:] = self.sorted(as_u64(column)).astype(">u4").view(np.uint8).reshape(-1, 4)
         return self._section(oid, octets, np.ones_like(octets, dtype=bool))
 
     def constant(self, oid: Oid, element: bytes) -> Section:
@@ -160,7 +162,7 @@ class RowSet:
             octets=names.octets[names.mask].tobytes(),
             lengths=names.lengths,
             live=kind,
-            live_values=np.asarray(self.sorted(column), dtype=np.float64),
+            live_values=np.nan_to_num(np.asarray(self.sorted(column), dtype=np.float64), posinf=0.0, neginf=0.0),
         )
 
     def _section(self, oid: Oid, values: U1, mask: Mask, counter64: bool = False) -> Section:
@@ -189,7 +191,9 @@ class RowSet:
 
 def row_set(*index: Sequence[int] | NDArray[Any]) -> RowSet:
     """Rows of a table from its index columns, the most significant first.  A repeated row: TableError."""
-    columns = [as_u64(np.asarray(column)) for column in index]
+    columns = [as_u64(column) for column in index]
+    if any(len(column) and np.min(column) < 0 for column in index):
+        raise TableError("negative index")
     if len({len(column) for column in columns}) != 1:
         raise TableError("index columns differ in length")
     arcs = np.stack(columns, axis=1) if len(columns[0]) else np.zeros((0, len(columns)), np.uint64)
@@ -219,15 +223,22 @@ def live_scalar(oid: Oid, kind: int, value: float = 0.0) -> Section:
     return Section(oid, 1, key, len(key), name, np.array([len(name)]), live=kind, live_values=stored)
 
 
-def as_u64(values: NDArray[Any]) -> U8:
-    """Counters and rates as u64; negatives, NaN and what does not fit are held at the limits."""
-    if values.dtype == np.uint64:
-        return values
+def as_u64(column: Sequence[Any] | NDArray[Any]) -> U8:
+    """Counters and rates as u64: negatives and NaN 0, rates rounded and held below 2^64, integers modulo 2^64."""
+    values = np.asarray(column)
+    if values.dtype.kind in "fO" and not isinstance(column, np.ndarray) and _are_integers(column):
+        # numpy makes floats of a list that needs both signs of 64 bits
+        values = np.array([max(value, 0) & LIMIT64 for value in column], dtype=np.uint64)
     if values.dtype.kind == "f":
-        values = np.clip(np.nan_to_num(values, nan=0.0, posinf=1.8e19, neginf=0.0), 0.0, 1.8e19)
+        values = np.nan_to_num(np.rint(values), nan=0.0, posinf=LARGEST_FLOAT, neginf=0.0)
+        values = np.clip(values, 0.0, LARGEST_FLOAT)
     elif values.dtype.kind == "i":
         values = np.maximum(values, 0)
     return np.asarray(values, dtype=np.uint64)
+
+
+def _are_integers(column: Sequence[Any]) -> bool:
+    return all(isinstance(value, int) for value in column)
 
 
 def text_octets(value: str | bytes, limit: int) -> bytes:

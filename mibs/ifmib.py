@@ -8,11 +8,13 @@ nobody measured them and a zero would be a lie: errors, discards, unknown protoc
 broadcast counts; and what RFC 2863 deprecates.
 
 Names.  LibreNMS drops a port whose ifDescr contains one of `BAD_NAME_PARTS` in any case, or is empty, so
-a link called "virtual link to brasilia" would never be drawn: `is_name_accepted` tells.  ifDescr and
-ifName must be unique and stable (Cacti keys on them).
+a link called "virtual link to brasilia" would never be drawn: `is_name_accepted` tells,
+`link_description` makes good ones.  ifDescr and ifName must be unique and stable (Cacti keys on them).
 """
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 
@@ -40,12 +42,23 @@ BAD_NAME_PARTS = (
     "voip-null", "virtual-", "irtual", "unrouted", "eobc", "lp0", "-atm", "faith0", "container", "async",
     "plip", "-physical", "bluetooth", "isatap", "ras", "qos", "span rp", "span sp", "sslvpn", "pppoe-",
 )  # fmt: skip
+# Zabbix "Network Generic Device by SNMP", {$NET.IF.IFNAME.NOT_MATCHES}: ifName that its discovery leaves out.
+BAD_NAMES = re.compile(
+    r"^Software Loopback|^NULL[0-9.]*$|^[Ll]o[0-9.]*$|^[Ss]ystem$|^Nu[0-9.]*$|^veth|docker|^br-[a-z0-9]{12}$"
+)
 
 
-def is_name_accepted(descr: str) -> bool:
-    """Would LibreNMS, with its defaults, show a port of this ifDescr?"""
-    folded = descr.casefold()
-    return bool(folded.strip()) and not any(part in folded for part in BAD_NAME_PARTS)
+def is_name_accepted(name: str) -> bool:
+    """Would LibreNMS and Zabbix, with their defaults, show a port of this ifDescr and ifName?"""
+    folded = name.casefold()
+    if not folded.strip() or BAD_NAMES.search(name):
+        return False
+    return not any(part in folded for part in BAD_NAME_PARTS)
+
+
+def link_description(router: str, interface: str, neighbor: str) -> str:
+    """An ifDescr from dotted identities: unique as (router, interface) is, and accepted by every manager known."""
+    return f"{router} by {interface}" + (f" to {neighbor}" if neighbor else "")
 
 
 def interface_sections(table: InterfaceTable, rows: RowSet, stack: RowSet, changed: float) -> list[Section]:

@@ -28,6 +28,8 @@ TOO_BIG = 1
 NO_SUCH_NAME = 2
 GENERAL_ERROR = 5
 NOT_WRITABLE = 17
+SHORTEST_HEAD = 5  # octets of version and community besides the community itself
+NO_ERRORS = b"\x02\x01\x00\x02\x01\x00"  # error-status and error-index
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Envelope:
 
     version: int
     community: bytes
-    head: bytes  # version and community elements as they came; the response repeats them
+    head: bytes  # version and community elements; the response repeats them
     pdu_tag: int
     pdu_start: int
     pdu_end: int
@@ -69,7 +71,10 @@ def read_envelope(data: bytes) -> Envelope:
     if pdu_end != end:
         raise BerDecodeError("octets after the PDU", pdu_end)
     community = data[community_start:community_end]
-    return Envelope(version, community, data[start:community_end], pdu_tag, pdu_start, pdu_end)
+    head = data[start:community_end]
+    if len(head) != SHORTEST_HEAD + len(community):  # not the shortest encoding: do not repeat it
+        head = ber.encode_integer(version) + ber.encode(ber.OCTET_STRING, community)
+    return Envelope(version, community, head, pdu_tag, pdu_start, pdu_end)
 
 
 def read_request(data: bytes, envelope: Envelope) -> Request:
@@ -99,12 +104,8 @@ def read_request(data: bytes, envelope: Envelope) -> Request:
 
 
 def encode_response(head: bytes, request_id: int, status: int, index: int, varbinds: bytes) -> bytes:
-    body = (
-        ber.encode_integer(request_id)
-        + ber.encode_integer(status)
-        + ber.encode_integer(index)
-        + ber.encode(ber.SEQUENCE, varbinds)
-    )
+    errors = NO_ERRORS if not status else ber.encode_integer(status) + ber.encode_integer(index)
+    body = ber.encode_integer(request_id) + errors + ber.encode(ber.SEQUENCE, varbinds)
     return ber.encode(ber.SEQUENCE, head + ber.encode(RESPONSE, body))
 
 

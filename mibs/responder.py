@@ -15,6 +15,7 @@ import os
 import selectors
 import signal
 import socket
+import struct
 import sys
 import time
 from collections.abc import Sequence
@@ -30,7 +31,6 @@ from mibs.snapshotfile import SnapshotWatch, map_snapshot, replace_file
 TICK_SECONDS = 0.2  # snapshot looked for, end looked for
 STATS_SECONDS = 1.0
 LOG_SECONDS = 10.0  # at most one line per cause in this time
-BURST = 64  # datagrams taken from one socket before the others get their turn
 DATAGRAM_OCTETS = 65535
 RECEIVE_BUFFER_OCTETS = 4 << 20
 
@@ -78,10 +78,14 @@ class Responder:
         self._selector = selectors.DefaultSelector()
         self.sockets = [_bound(host, port) for host, port in addresses]
         for sock in self.sockets:
-            self._selector.register(sock, selectors.EVENT_READ)
+            self._selector.register(sock, selectors.EVENT_READ, sock)
 
     def run(self, parent: int = 0) -> None:
+        """Answer until told to stop."""
         next_tick = next_stats = 0.0
+        alone = self.sockets[0] if len(self.sockets) == 1 else None
+        if alone is not None:
+            let_receive_wait(alone, TICK_SECONDS)
         while not self.stopping:
             now = time.monotonic()
             if now >= next_tick:
@@ -92,32 +96,36 @@ class Responder:
                 if now >= next_stats:
                     next_stats = now + STATS_SECONDS
                     self.write_stats(now)
-            for ready, _ in self._selector.select(max(next_tick - now, 0.0)):
-                self.answer(ready.fileobj)  # type: ignore[arg-type]
+            if alone is not None:
+                self.answer(alone)
+                continue
+            for sock in self._ready(max(next_tick - now, 0.0)):
+                self.answer(sock)
         self.write_stats(time.monotonic())
         self.close()
 
+    def _ready(self, seconds: float) -> list[socket.socket]:
+        return [key.data for key, _ in self._selector.select(seconds)]
+
     def answer(self, sock: socket.socket) -> None:
-        """Up to `BURST` datagrams of one socket."""
-        receive, agent = self.agent.receive, self.agent
-        for _ in range(BURST):
-            try:
-                data, peer = sock.recvfrom(DATAGRAM_OCTETS)
-            except BlockingIOError:
-                return
-            except OSError as error:  # ICMP errors of earlier answers come back here
-                self._log.line("receive", f"receive: {error}", time.monotonic())
-                return
-            now = time.monotonic()
-            answer = receive(data, peer[0], now)
-            if answer is None:
-                self._log.line(agent.last_error, f"dropped from {peer[0]}: {agent.last_error}", now)
-                continue
-            try:
-                sock.sendto(answer, peer)
-            except OSError as error:
-                self.send_errors += 1
-                self._log.line("send", f"send to {peer[0]}: {error}", now)
+        """One datagram, if there is one.  One at a time keeps several sockets fair."""
+        try:
+            data, peer = sock.recvfrom(DATAGRAM_OCTETS)
+        except BlockingIOError:
+            return
+        except OSError as error:  # ICMP errors of earlier answers come back here
+            self._log.line("receive", f"receive: {error}", time.monotonic())
+            return
+        now = time.monotonic()
+        answer = self.agent.receive(data, peer[0], now)
+        if answer is None:
+            self._log.line(self.agent.last_cause, f"dropped from {peer[0]}: {self.agent.last_error}", now)
+            return
+        try:
+            sock.sendto(answer, peer)
+        except OSError as error:
+            self.send_errors += 1
+            self._log.line("send", f"send to {peer[0]}: {error}", now)
 
     def look_for_snapshot(self, now: float) -> None:
         if not self._watch.changed():
@@ -155,11 +163,18 @@ class Responder:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_OCTETS)
     sock.bind((host, port))
     return sock
+
+
+def let_receive_wait(sock: socket.socket, seconds: float) -> None:
+    """With one socket, waiting inside recvfrom saves a poll for each datagram."""
+    sock.setblocking(True)
+    whole, part = divmod(seconds, 1.0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(whole), int(part * 1e6)))
 
 
 def parse_listen(text: str) -> tuple[str, int]:

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mibs.columns import Section
+from mibs.columns import LIVE_COUNTER, LIVE_EPOCH, LIVE_UPTIME, Section
 from mibs.errors import SnapshotError
 from mibs.oid import Oid, oid_key
 
@@ -187,6 +187,9 @@ def _check(parts: Parts) -> None:
         column = np.frombuffer(offsets, dtype="<u4").astype(np.int64)
         if not len(column) or column[0] != 0 or column[-1] != end - start or (np.diff(column) < 0).any():
             raise SnapshotError("offsets do not fit their part")
+    kinds = np.frombuffer(parts.live_kinds, dtype="<u4")
+    if len(kinds) and not set(kinds.tolist()) <= {LIVE_UPTIME, LIVE_EPOCH, LIVE_COUNTER}:
+        raise SnapshotError("unknown kind of live row")
     live = np.frombuffer(parts.live_rows, dtype="<u4").astype(np.int64)
     if len(live) and (live[-1] >= rows or (np.diff(live) <= 0).any()):
         raise SnapshotError("live rows out of order")

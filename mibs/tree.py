@@ -12,14 +12,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
 from mibs import ber
-from mibs.columns import LIVE_COUNTER, LIVE_EPOCH, LIVE_UPTIME
 from mibs.errors import BerDecodeError
 from mibs.oid import Oid, decode_oid, oid_key
 from mibs.snapshot import Buffer, decode_snapshot
 
 Live = Callable[[int, float], bytes]  # (kind, stored value) -> whole BER element
 
-LIVE_KINDS = (LIVE_UPTIME, LIVE_EPOCH, LIVE_COUNTER)
 REMEMBERED_NAMES = 4096  # where walks go on; bounded
 
 
@@ -29,10 +27,9 @@ class Tree:
     def __init__(self, buffer: Buffer) -> None:
         parts = decode_snapshot(buffer)
         self._buffer = buffer
-        self._parts = parts
         self.created = parts.created
-        self.octets_start = parts.octets[0]
-        self.offsets = parts.offsets
+        self._octets = parts.octets[0]
+        self._offsets = parts.offsets
         self.next_v1 = parts.next_v1
         self._rows = len(parts.offsets) - 1
         self._key_offsets = parts.key_offsets
@@ -42,6 +39,8 @@ class Tree:
             for a, b in zip(parts.object_offsets, parts.object_offsets[1:], strict=False)
         ]
         self._live_rows: list[int] = parts.live_rows.tolist()
+        self._live_kinds: list[int] = parts.live_kinds.tolist()
+        self._live_values: list[float] = list(parts.live_values)
         self._remembered: dict[bytes, int] = {}
 
     def __len__(self) -> int:
@@ -88,41 +87,48 @@ class Tree:
         place = bisect_right(self._objects, key)
         return place > 0 and key.startswith(self._objects[place - 1])
 
-    def has_live(self, row: int, end: int) -> bool:
-        place = bisect_left(self._live_rows, row)
-        return place < len(self._live_rows) and self._live_rows[place] < end
-
     def varbind(self, row: int, live: Live) -> bytes:
-        base = self.octets_start
-        stored = self._buffer[base + self.offsets[row] : base + self.offsets[row + 1]]
         place = bisect_left(self._live_rows, row)
-        if place == len(self._live_rows) or self._live_rows[place] != row:
-            return stored
-        value = live(self._parts.live_kinds[place], self._parts.live_values[place])
-        return ber.encode(ber.SEQUENCE, stored + value)
+        if place < len(self._live_rows) and self._live_rows[place] == row:
+            return self._live_varbind(place, live)
+        base = self._octets
+        return self._buffer[base + self._offsets[row] : base + self._offsets[row + 1]]
 
     def run(self, row: int, count: int, budget: int, live: Live) -> tuple[bytes, int]:
         """Varbinds of up to `count` rows from `row` on that fit `budget` octets, and the row after them."""
+        offsets, base, buffer = self._offsets, self._octets, self._buffer
         end = min(row + count, self._rows)
-        if not self.has_live(row, end):
-            offsets, base = self.offsets, self.octets_start
-            start = offsets[row]
-            stop = bisect_right(offsets, start + budget, row, end + 1) - 1
-            return self._buffer[base + start : base + offsets[stop]], stop
+        place = bisect_left(self._live_rows, row)
         pieces = []
         while row < end:
-            piece = self.varbind(row, live)
-            budget -= len(piece)
-            if budget < 0:
-                break
+            live_row = self._live_rows[place] if place < len(self._live_rows) else end
+            if row == live_row:
+                piece = self._live_varbind(place, live)
+                if len(piece) > budget:
+                    break
+                place += 1
+                stop = row + 1
+            else:  # stored octets up to the next live row are one slice
+                until = min(live_row, end)
+                start = offsets[row]
+                stop = bisect_right(offsets, start + budget, row, until + 1) - 1
+                piece = buffer[base + start : base + offsets[stop]]
+                if stop < until:
+                    end = stop
             pieces.append(piece)
-            row += 1
+            budget -= len(piece)
+            row = stop
         return b"".join(pieces), row
+
+    def _live_varbind(self, place: int, live: Live) -> bytes:
+        row, base = self._live_rows[place], self._octets
+        name = self._buffer[base + self._offsets[row] : base + self._offsets[row + 1]]
+        return ber.encode(ber.SEQUENCE, name + live(self._live_kinds[place], self._live_values[place]))
 
     def name(self, row: int) -> bytes:
         """BER contents of the row's name."""
-        position = self.octets_start + self.offsets[row]
-        end = self.octets_start + self.offsets[row + 1]
+        position = self._octets + self._offsets[row]
+        end = self._octets + self._offsets[row + 1]
         header = self._buffer[position : position + 6]
         if header[0] == ber.SEQUENCE:
             position += 2 + (header[1] & 0x7F if header[1] & 0x80 else 0)

@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from mibs import ber
-from mibs.message import GET_BULK
+from mibs.message import GET_BULK, read_envelope, read_request
 from mibs.oid import Oid, encode_oid, parse_oid
+from mibs.responder import let_receive_wait
 from mibs.snapshotfile import write_snapshot
 from tests.mibs.sample import sample_snapshot
 from tests.require import find_program
@@ -33,8 +34,8 @@ from tests.require import find_program
 PAIRS = 200
 REPETITIONS = (10, 25, 50)
 SUBTREES = ("1.3.6.1.2.1.2.2", "1.3.6.1.2.1.31.1.1")
-ROUNDS = 3
-ROUND_SECONDS = 0.4
+ROUNDS = 5
+ROUND_SECONDS = 0.25
 START_SECONDS = 10.0
 PORTS = {"ours": 16161, "peer": 16162}  # inside the namespace; else free ones
 
@@ -44,26 +45,25 @@ def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="anemone-bench-") as folder, _namespace() as inside:
         ports = PORTS if inside else {"ours": _free_port()}
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_ours(Path(folder), ports["ours"], inside))
+            pids = [stack.enter_context(_ours(Path(folder), ports["ours"], inside))]
             if "peer" in ports and find_program("snmpd"):
-                stack.enter_context(_snmpd(Path(folder), ports["peer"], inside))
+                pids.append(stack.enter_context(_snmpd(Path(folder), ports["peer"], inside)))
             else:
                 ports = {"ours": ports["ours"]}
-            figures = _measured({name: _replay_all(port, inside) for name, port in ports.items()})
-            walks = {name: _walk(port, inside) for name, port in ports.items()}
-    rows = [_row(f"SNMP GETBULK r={r}, lock step", figures, r) for r in REPETITIONS]
-    return [*rows, _row("snmpbulkwalk -Cr50, client included", {k: {50: v} for k, v in walks.items()}, 50)]
+            figures = _replay_inside(list(ports.values()), pids, inside)
+            walks = _walks(list(ports.values()), inside)
+    rows = []
+    for r in REPETITIONS:
+        rows.append(_row(f"SNMP GETBULK r={r}, lock step", [rate for rate, _ in figures[r]]))
+        rows.append(_row(f"SNMP GETBULK r={r}, server CPU", [rate for _, rate in figures[r]], "varbinds/CPU s"))
+    return [*rows, _row("snmpbulkwalk -Cr50, client included", walks)]
 
 
-def _row(what: str, figures: dict[str, dict[int, float]], key: int) -> dict[str, Any]:
-    ours = figures["ours"][key]
-    peer = figures.get("peer", {}).get(key)
+def _row(what: str, figures: list[float], unit: str = "varbinds/s") -> dict[str, Any]:
+    """`figures`: ours, then the peer's if it ran."""
+    ours, peer = figures[0], figures[1] if len(figures) > 1 else None
     ratio = ours / peer if peer else None
-    return {"what": what, "ours": ours, "peer": peer, "unit": "varbinds/s", "ratio": ratio}
-
-
-def _measured(results: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
-    return results
+    return {"what": what, "ours": ours, "peer": peer, "unit": unit, "ratio": ratio}
 
 
 # -- servers
@@ -87,11 +87,11 @@ def _namespace() -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], port: int, inside: list[str], **options: Any) -> Iterator[None]:
+def _running(command: list[str], port: int, inside: list[str], **options: Any) -> Iterator[int]:
     process = subprocess.Popen([*inside, *command], **options)
     try:
         _await_answer(port, inside)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:
@@ -111,23 +111,23 @@ def _await_answer(port: int, inside: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def _ours(folder: Path, port: int, inside: list[str]) -> Iterator[None]:
+def _ours(folder: Path, port: int, inside: list[str]) -> Iterator[int]:
     path = folder / "snapshot"
     write_snapshot(path, sample_snapshot(links=2 * PAIRS + 1, applications=10))
     command = [sys.executable, "-m", "mibs.responder", "--snapshot", str(path)]
     command += ["--listen", f"udp://127.0.0.1:{port}", "--community", "public=127.0.0.0/8"]
-    with _running(command, port, inside):
-        yield
+    with _running(command, port, inside) as pid:
+        yield pid
 
 
 @contextlib.contextmanager
-def _snmpd(folder: Path, port: int, inside: list[str]) -> Iterator[None]:
+def _snmpd(folder: Path, port: int, inside: list[str]) -> Iterator[int]:
     config = folder / "snmpd.conf"
     config.write_text(f"agentaddress udp:127.0.0.1:{port}\nrocommunity public 127.0.0.1\n")
     program = find_program("snmpd") or "snmpd"
     command = [program, "-f", "-C", "-c", str(config), "-Lf", "/dev/null", "-I", "-smux"]
-    with _running(command, port, inside, env={**os.environ, "SNMP_PERSISTENT_DIR": str(folder)}):
-        yield
+    with _running(command, port, inside, env={**os.environ, "SNMP_PERSISTENT_DIR": str(folder)}) as pid:
+        yield pid
 
 
 def _free_port() -> int:
@@ -140,22 +140,24 @@ def _free_port() -> int:
 # -- clients
 
 
-def _walk(port: int, inside: list[str]) -> float:
-    best = 0.0
+def _walks(ports: list[int], inside: list[str]) -> list[float]:
+    best = [0.0] * len(ports)
     for _ in range(ROUNDS):
-        start, lines = time.perf_counter(), 0
-        for subtree in SUBTREES:
-            command = ["snmpbulkwalk", "-v2c", "-c", "public", "-On", "-Cr50", f"127.0.0.1:{port}", subtree]
-            done = subprocess.run([*inside, *command], capture_output=True, check=True)
-            lines += done.stdout.count(b"\n.1.3.")
-        best = max(best, lines / (time.perf_counter() - start))
+        for i, port in enumerate(ports):
+            start, lines = time.perf_counter(), 0
+            for subtree in SUBTREES:
+                command = ["snmpbulkwalk", "-v2c", "-c", "public", "-On", "-Cr50", f"127.0.0.1:{port}", subtree]
+                done = subprocess.run([*inside, *command], capture_output=True, check=True)
+                lines += done.stdout.count(b"\n")
+            best[i] = max(best[i], lines / (time.perf_counter() - start))
     return best
 
 
-def _replay_all(port: int, inside: list[str]) -> dict[int, float]:
-    command = [*inside, sys.executable, "-m", "tests.bench.bench_snmp", "--replay", str(port)]
+def _replay_inside(ports: list[int], pids: list[int], inside: list[str]) -> dict[int, list[list[float]]]:
+    servers = [f"{port}:{pid}" for port, pid in zip(ports, pids, strict=True)]
+    command = [*inside, sys.executable, "-m", "tests.bench.bench_snmp", "--replay", *servers]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
-    return {int(r): figure for r, figure in json.loads(done.stdout).items()}
+    return {int(r): figures for r, figures in json.loads(done.stdout).items()}
 
 
 def bulk_request(name: bytes, repetitions: int, request_id: int) -> bytes:
@@ -169,30 +171,22 @@ def bulk_request(name: bytes, repetitions: int, request_id: int) -> bytes:
 
 def answer_names(answer: bytes) -> list[bytes]:
     """Names (BER contents) in a response; those that are past the end of the MIB view are left out."""
-    position = 0
-    for _ in range(2):  # message, then over version and community into the PDU
-        _, position, _ = ber.read_header(answer, position, len(answer))
-        if position > 8:
-            break
-        for _ in range(2):
-            _, _, position = ber.read_header(answer, position, len(answer))
-    for _ in range(3):
-        _, _, position = ber.read_header(answer, position, len(answer))
-    _, position, end = ber.read_header(answer, position, len(answer))
-    names = []
-    while position < end:
-        _, start, stop = ber.read_header(answer, position, end)
-        _, name_start, name_stop = ber.read_header(answer, start, stop)
-        if answer[name_stop] != ber.END_OF_MIB_VIEW:
-            names.append(answer[name_start:name_stop])
-        position = stop
+    envelope = read_envelope(answer)
+    request = read_request(answer, envelope)
+    position, names = 0, []
+    for name in request.names:
+        _, start, position = ber.read_header(request.varbinds, position, len(request.varbinds))
+        _, _, value = ber.read_header(request.varbinds, start, position)
+        if request.varbinds[value] != ber.END_OF_MIB_VIEW:
+            names.append(name)
     return names
 
 
 def recorded_walk(sock: socket.socket, subtree: Oid, repetitions: int) -> tuple[list[bytes], int]:
     """Requests of a walk, and the number of variable bindings in the answers."""
     root = encode_oid(subtree)
-    name, requests, total = root, [], 0
+    name, total = root, 0
+    requests: list[bytes] = []
     while True:
         request = bulk_request(name, repetitions, len(requests) + 1)
         sock.send(request)
@@ -206,32 +200,52 @@ def recorded_walk(sock: socket.socket, subtree: Oid, repetitions: int) -> tuple[
         name = names[-1]
 
 
-def replay(port: int) -> dict[int, float]:
-    """Best varbinds per second over the rounds, by max-repetitions."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(5.0)
-    sock.connect(("127.0.0.1", port))
+def replay(servers: list[tuple[int, int]]) -> dict[int, list[tuple[float, float]]]:
+    """Best varbinds per second and per second of the server's CPU, by max-repetitions, for each (port, pid)."""
+    sockets = []
+    for port, _ in servers:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.connect(("127.0.0.1", port))
+        let_receive_wait(sock, 5.0)
+        sockets.append(sock)
     figures = {}
     for repetitions in REPETITIONS:
-        walks = [recorded_walk(sock, parse_oid(subtree), repetitions) for subtree in SUBTREES]
-        requests = [request for recorded, _ in walks for request in recorded]
-        total = sum(count for _, count in walks)
-        best = 0.0
+        walks = [
+            [recorded_walk(sock, parse_oid(subtree), repetitions) for subtree in SUBTREES] for sock in sockets
+        ]
+        best = [(0.0, 0.0)] * len(servers)
         for _ in range(ROUNDS):
-            start, walked = time.perf_counter(), 0
-            while time.perf_counter() - start < ROUND_SECONDS:
-                for request in requests:
-                    sock.send(request)
-                    sock.recv(65535)
-                walked += total
-            best = max(best, walked / (time.perf_counter() - start))
+            for i, sock in enumerate(sockets):
+                by_time, by_cpu = _round(sock, walks[i], servers[i][1])
+                best[i] = max(best[i][0], by_time), max(best[i][1], by_cpu)
         figures[repetitions] = best
     return figures
 
 
+def _round(sock: socket.socket, walks: list[tuple[list[bytes], int]], pid: int) -> tuple[float, float]:
+    requests = [request for recorded, _ in walks for request in recorded]
+    total = sum(count for _, count in walks)
+    start, cpu, walked = time.perf_counter(), _cpu_seconds(pid), 0
+    while time.perf_counter() - start < ROUND_SECONDS:
+        for request in requests:
+            sock.send(request)
+            sock.recv(65535)
+        walked += total
+    return walked / (time.perf_counter() - start), walked / (_cpu_seconds(pid) - cpu)
+
+
+def _cpu_seconds(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def _pair(text: str) -> tuple[int, int]:
+    port, pid = text.split(":")
+    return int(port), int(pid)
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--replay"]:
-        print(json.dumps(replay(int(sys.argv[2]))))
+        print(json.dumps(replay([_pair(text) for text in sys.argv[2:]])))
     else:
         assert shutil.which("snmpbulkwalk"), "net-snmp's tools are needed"
         for row in run():
