@@ -82,7 +82,7 @@ class TopologyHistory:
         begin = start
         for i in range(first, len(self._versions)):
             last = i + 1 == len(self._versions)
-            until = end if last else min(end, max(self._times[i + 1], start))
+            until = end if last else min(end, self._times[i + 1])
             if until > begin:
                 pieces.append((self._versions[i], begin, until))
             begin = max(begin, until)

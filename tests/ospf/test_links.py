@@ -64,17 +64,18 @@ def test_parallel_numbered_links_pair_by_subnet_not_by_order() -> None:
 
 
 def test_parallel_links_pair_where_addresses_would_mislead() -> None:
-    # addresses whose bits are near each other across the two links: only the subnets tell
+    # in order of address the ends would be crossed; only the subnets (a /8 around a /30) tell
     t = build(
         router(
-            A, p2p(B, "10.0.0.3", 5), stub("10.0.0.2/31", 5), p2p(B, "10.8.0.4", 5), stub("10.0.0.0/8", 5)
+            A, p2p(B, "10.9.0.1", 5), stub("10.0.0.0/8", 5), p2p(B, "10.5.0.1", 5), stub("10.5.0.0/30", 5)
         ),
         router(
-            B, p2p(A, "10.0.0.4", 5), stub("10.0.0.0/8", 5), p2p(A, "10.0.0.2", 5), stub("10.0.0.2/31", 5)
+            B, p2p(A, "10.0.0.1", 5), stub("10.0.0.0/8", 5), p2p(A, "10.5.0.2", 5), stub("10.5.0.0/30", 5)
         ),
     )
-    assert opposite(t)[f"{A}:10.0.0.3"] == f"{B}:10.0.0.2"
-    assert opposite(t)[f"{A}:10.8.0.4"] == f"{B}:10.0.0.4"
+    assert opposite(t)[f"{A}:10.5.0.1"] == f"{B}:10.5.0.2"
+    assert opposite(t)[f"{A}:10.9.0.1"] == f"{B}:10.0.0.1"
+    assert t.links.plen[row(t, A, "10.9.0.1")] == 8
 
 
 def test_parallel_links_with_suppressed_prefixes_pair_by_nearness() -> None:

@@ -176,6 +176,20 @@ def test_external_leaves_by_the_external_row_of_the_nearest_asbr() -> None:
     }  # fmt: skip
 
 
+def test_two_ways_out_of_one_router_at_equal_cost_share() -> None:
+    t = build(
+        router(R1, p2p(R2, "10.0.0.1", 10), stub("10.1.0.0/24", 1), flags=E),
+        router(R2, p2p(R1, "10.0.0.2", 10), flags=E),
+        external("10.7.0.0/16", R1, 4, type2=False),
+        external("10.7.0.0/16", R2, 3, type2=False, forward="10.1.0.9"),  # a host on R1's LAN
+    )
+    half = {f"{R1}:10.1.0.0/24": 0.5, f"{R1}:external": 0.5}
+    assert shares(t, R2, "10.7.0.0/16")[0] == {f"{R2}:10.0.0.2": 1.0, **half}
+    row = np.array([t.prefixes.row(*net("10.7.0.0/16"))])
+    table = Paths(t).hops(np.array([1]), row, np.array([-1]))
+    assert sorted(table.fraction.tolist()) == [0.5, 0.5, 1.0] and (table.egress >= 0).all()
+
+
 def test_summary_ends_at_the_cheapest_abr() -> None:
     t = build(
         router(R1, p2p(R2, "10.0.0.1", 10), flags=BORDER),

@@ -175,6 +175,12 @@ def test_external_of_an_asbr_outside_the_area_leaves_at_the_abr() -> None:
     assert attachments(t, "10.7.0.0/16") == [(0, 43, "-"), (2, 53, "-")]
 
 
+def test_asbr_cut_off_here_but_announced_by_an_abr_is_reached_through_the_abr() -> None:
+    dead = router("4.4.4.4", p2p(R1, "10.0.9.1", 1), flags=E)  # in this area nobody points back
+    t = triangle(dead, asbr_summary("4.4.4.4", R3, 40), external("0.0.0.0/0", "4.4.4.4", 1), flags=(0, 0, B))
+    assert attachments(t, "0.0.0.0/0") == [(2, 40, "-")]
+
+
 def test_nssa_external_counts_like_an_external() -> None:
     t = triangle(external("10.7.0.0/16", R3, 3, kind=7, forward="10.3.3.3"), flags=(0, 0, E))
     assert attachments(t, "10.7.0.0/16") == [(2, 0, "external")]

@@ -234,6 +234,7 @@ def test_hops_sum_to_the_fractions_and_are_conserved(area: Area) -> None:
     np.add.at(into, (table.pair[enters], table.ingress[enters]), table.fraction[enters])
     assert np.allclose(out, matrix[:, :n_links], atol=1e-12)
     assert np.allclose(into, matrix[:, n_links:], atol=1e-12)
+    assert leaves.all()  # stubs and LANs: every router on the way has a row to leave by
     assert (topology.links.vertex[table.egress[leaves]] == table.vertex[leaves]).all()
     assert (topology.links.vertex[table.ingress[enters]] == table.vertex[enters]).all()
     reachable = paths.reachable(sources, prefixes)
