@@ -28,6 +28,11 @@ class CpuBudget:
         self._refill(now)
         return self._left > 0
 
+    def generous(self, now: float) -> bool:
+        """Whether more than half of the savings is there."""
+        self._refill(now)
+        return self._left > BURST_SECONDS / 2
+
     def open_at(self, now: float) -> float:
         """When work may go on: now, or after enough has come back (never, with fraction 0)."""
         self._refill(now)

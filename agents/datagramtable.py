@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from agents.packets import ICMP, ICMPV6, PACKET_HOST, PACKET_OUTGOING, TCP, Packets, collapse
+from agents.packets import ICMP, ICMPV6, PACKET_HOST, PACKET_OUTGOING, TCP, Endpoints, Packets, collapse
 from agents.records import (
     END_ACTIVE,
     END_FORCED,
@@ -29,18 +29,6 @@ from agents.records import (
 MOST_FRAGMENTS = 1024  # datagrams whose first fragment is remembered
 COLLAPSE_FROM = 16  # packets in a batch from which sorting them pays
 ECHO_PROTOCOLS = (ICMP, ICMPV6)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """What makes a flow one; addresses are 16 octets, ports in host order."""
-
-    version: int
-    protocol: int
-    local: bytes
-    remote: bytes
-    local_port: int
-    remote_port: int
 
 
 @dataclass(slots=True)
@@ -71,12 +59,13 @@ class DatagramStats:
     overflow_octets: int = 0
 
 
-@dataclass
-class News:
-    """What one batch of packets brought: flows not seen before, TCP connections being opened by this host."""
+@dataclass(frozen=True, slots=True)
+class NewFlow:
+    """A flow not seen before; `serial` is what its rows carry as owner."""
 
-    flows: list[tuple[int, Endpoints, int]] = field(default_factory=list)  # serial, endpoints, opened
-    opening: list[Endpoints] = field(default_factory=list)
+    serial: int
+    endpoints: Endpoints
+    opened: int
 
 
 class DatagramTable:
@@ -93,12 +82,12 @@ class DatagramTable:
     def __len__(self) -> int:
         return len(self._flows)
 
-    def add(self, packets: Packets, own: frozenset[bytes], counted: Mapping[int, bool], now: float) -> News:
+    def add(self, packets: Packets, own: frozenset[bytes], counted: Mapping[int, bool], now: float) -> list[NewFlow]:
         """Count packets.
 
         `own`: this host's addresses as 16 octets; `counted`: which interface indexes count (default: yes).
         """
-        news = News()
+        news: list[NewFlow] = []
         seen = np.asarray([counted.get(int(index), True) for index in packets.interface], np.bool_)
         seen = seen.astype(np.bool_) & ~packets.tagged
         self.stats.repeated_packets += len(packets) - int(seen.sum())
@@ -109,7 +98,7 @@ class DatagramTable:
             self._add_one(packets, row, own, now, news)
         return news
 
-    def _add_one(self, packets: Packets, row: int, own: frozenset[bytes], now: float, news: News) -> None:
+    def _add_one(self, packets: Packets, row: int, own: frozenset[bytes], now: float, news: list[NewFlow]) -> None:
         direction = int(packets.direction[row])
         outgoing = direction == PACKET_OUTGOING
         source, destination = packets.source[row].tobytes(), packets.destination[row].tobytes()
@@ -124,9 +113,7 @@ class DatagramTable:
             return  # between two own addresses
         version, protocol = int(packets.version[row]), int(packets.protocol[row])
         ports = int(packets.source_port[row]), int(packets.destination_port[row])
-        if protocol == TCP:
-            if outgoing and packets.opening[row]:
-                news.opening.append(Endpoints(version, protocol, local, remote, *ports))
+        if protocol == TCP:  # behind extension headers or cut into fragments: sock_diag counts it
             return
         if packets.fragment_key[row] >= 0:
             ports = self._fragment_ports(packets, row, version, protocol, source, destination, ports)
@@ -148,7 +135,7 @@ class DatagramTable:
             flow = _Flow(endpoints, self._serial, opened, int(packets.traffic_class[row]), time, time)
             self._flows[endpoints] = flow
             self.stats.flows += 1
-            news.flows.append((flow.serial, endpoints, opened))
+            news.append(NewFlow(flow.serial, endpoints, opened))
         self.stats.packets += count
         flow.last = min(max(flow.last, float(packets.until[row])), now)
         if outgoing:

@@ -147,6 +147,27 @@ def decode_sockets(chunks: Sequence[bytes]) -> Sockets:
     return Sockets(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
+@dataclass(frozen=True, slots=True)
+class OneSocket:
+    """What the answer to `get_request` says: enough to find the owner, without the price of columns."""
+
+    state: int
+    cookie: int
+    uid: int
+    inode: int
+    connected: bool  # it has a remote port
+
+
+def decode_one(buffer: bytes) -> OneSocket | None:
+    """The first sock_diag message of a buffer; None when there is none."""
+    for kind, _, start, end in messages(buffer):
+        if kind == SOCK_DIAG_BY_FAMILY and end - start >= MESSAGE_OCTETS:
+            low, high = struct.unpack_from("=II", buffer, start + 44)
+            uid, inode = struct.unpack_from("=II", buffer, start + 64)
+            return OneSocket(buffer[start + 1], low | high << 32, uid, inode, buffer[start + 6 : start + 8] != b"\0\0")
+    return None
+
+
 def _same_layout(rows: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], dict[int, tuple[int, int]]]:
     """Which rows carry the first row's attribute headers, and where those attributes lie."""
     first = rows[0].tobytes()

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.datagramtable import ECHO_PROTOCOLS, Endpoints, News
-from agents.inetdiag import Sockets
+from agents.datagramtable import ECHO_PROTOCOLS, NewFlow
+from agents.inetdiag import OneSocket, Sockets
 from agents.owners import UDP_LITE, OwnerDirectory
-from agents.packets import ICMP, TCP, UDP
+from agents.packets import ICMP, TCP, UDP, Endpoints
 from agents.records import OPENED_LOCAL
 
 MOST_PENDING = 65_536
@@ -25,7 +25,7 @@ MOST_PENDING = 65_536
 class SocketSource(Protocol):
     """What `agents.sources.sockdiag.SocketDump` offers."""
 
-    def one(self, endpoints: Endpoints) -> Sockets | None:
+    def one(self, endpoints: Endpoints) -> OneSocket | None:
         """The socket of these end points."""
         ...
 
@@ -62,71 +62,68 @@ class FlowLookup:
         self._directory = directory
         self._sockets = sockets
         self._processes = processes
-        self._pending: dict[int, tuple[Endpoints, int]] = {}  # serial -> end points, opened
+        self._pending: list[NewFlow] = []
         self.stats = LookupStats()
 
-    def take(self, news: News, now: float, *, affordable: bool) -> None:
+    def take(self, news: Iterable[NewFlow], now: float, *, affordable: bool) -> None:
         """New flows: those that can be settled at once are, the others wait for `settle_all`."""
-        if affordable:
-            for endpoints in dict.fromkeys(news.opening):
-                if not self._directory.knows_endpoint(TCP, endpoints.remote, endpoints.remote_port, now):
-                    self._ask(endpoints, now)
-        for serial, endpoints, opened in news.flows:
-            if self._known(serial, endpoints, opened, now):
-                continue
-            if affordable and self._settle(serial, endpoints, opened, now, thorough=False):
+        for flow in news:
+            if self._known(flow, now) or (affordable and self._settle(flow, now, thorough=False)):
                 continue
             self.stats.postponed += 1
             if len(self._pending) < MOST_PENDING:
-                self._pending[serial] = (endpoints, opened)
+                self._pending.append(flow)
             else:
-                self._directory.settle_datagram(serial, endpoints, opened, now)
+                self._directory.settle_datagram(flow.serial, flow.endpoints, flow.opened, now)
+
+    def take_opening(self, endpoints: Endpoints, now: float, *, generous: bool) -> None:
+        """A connection this host opens: asked for when nobody fresh is known to speak to that end point, or when
+        there is budget enough (`generous`) to tell several speakers apart."""
+        if generous or not self._directory.knows_endpoint(TCP, endpoints.remote, endpoints.remote_port, now):
+            self._ask(endpoints, now)
 
     def settle_all(self, now: float) -> None:
         """At the report: one thorough round for everything that waits.
 
         What then has no owner stays without.
         """
-        pending, self._pending = self._pending, {}
-        if any(endpoints.protocol in (UDP, UDP_LITE) for endpoints, _ in pending.values()):
+        pending, self._pending = self._pending, []
+        if any(flow.endpoints.protocol in (UDP, UDP_LITE) for flow in pending):
             self._directory.see_udp(self._sockets.udp(), now)
-        for serial, (endpoints, opened) in pending.items():
-            if endpoints.protocol in (UDP, UDP_LITE) or not self._settle(serial, endpoints, opened, now, thorough=True):
-                self._directory.settle_datagram(serial, endpoints, opened, now)
+        for flow in pending:
+            if flow.endpoints.protocol in (UDP, UDP_LITE) or not self._settle(flow, now, thorough=True):
+                self._directory.settle_datagram(flow.serial, flow.endpoints, flow.opened, now)
 
-    def _known(self, serial: int, endpoints: Endpoints, opened: int, now: float) -> bool:
+    def _known(self, flow: NewFlow, now: float) -> bool:
         """Flows whose owner needs no asking."""
-        if endpoints.protocol in (UDP, UDP_LITE):
-            if not self._directory.datagram_known(endpoints):
+        if flow.endpoints.protocol in (UDP, UDP_LITE):
+            if not self._directory.datagram_known(flow.endpoints):
                 return False
-        elif opened == OPENED_LOCAL:
+        elif flow.opened == OPENED_LOCAL:
             return False  # a process may have a raw socket for it
-        self._directory.settle_datagram(serial, endpoints, opened, now)
+        self._directory.settle_datagram(flow.serial, flow.endpoints, flow.opened, now)
         return True
 
-    def _ask(self, endpoints: Endpoints, now: float) -> None:
+    def _ask(self, endpoints: Endpoints, now: float, *, thorough: bool = True) -> bool:
         self.stats.asked += 1
-        found = self._sockets.one(endpoints)
-        if found is not None:
-            before = self._directory.stats.sockets
-            self._directory.see_tcp(found, now, thorough=False)
-            if self._directory.stats.sockets == before:
-                self._directory.see_tcp(found, now)
-            self.stats.found += self._directory.stats.sockets > before
+        one = self._sockets.one(endpoints)
+        found = one is not None and (
+            self._directory.see_one(endpoints, one, now, thorough=False)
+            or (thorough and self._directory.see_one(endpoints, one, now, thorough=True))
+        )
+        self.stats.found += found
+        return found
 
-    def _settle(self, serial: int, endpoints: Endpoints, opened: int, now: float, *, thorough: bool) -> bool:
-        self.stats.asked += 1
+    def _settle(self, flow: NewFlow, now: float, *, thorough: bool) -> bool:
+        endpoints = flow.endpoints
         if endpoints.protocol in (UDP, UDP_LITE):
-            found = self._sockets.one(endpoints)
-            if found is not None:
-                self._directory.see_udp(found, now, thorough=thorough)
-            if not self._directory.datagram_known(endpoints):
+            if not self._ask(endpoints, now, thorough=thorough):
                 return False
-            self._directory.settle_datagram(serial, endpoints, opened, now)
-            self.stats.found += 1
+            self._directory.settle_datagram(flow.serial, endpoints, flow.opened, now)
             return True
+        self.stats.asked += 1
         inode = self._raw_inode(endpoints, thorough)
-        settled = inode != 0 and self._directory.settle_echo(serial, inode, 0, thorough=thorough)
+        settled = inode != 0 and self._directory.settle_echo(flow.serial, inode, 0, thorough=thorough)
         self.stats.found += settled
         return settled
 

@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.attribution import EXACT, LISTENER, PORT, UNKNOWN, Attribution, ProcessFacts
-from agents.datagramtable import Endpoints
-from agents.inetdiag import LISTEN, Sockets
-from agents.packets import ICMP, ICMPV6, UDP
+from agents.inetdiag import LISTEN, OneSocket, Sockets
+from agents.packets import ICMP, ICMPV6, UDP, Endpoints
 from agents.records import OPENED_LOCAL, OPENED_REMOTE, FlowRows
 from agents.tcptable import TCP
 
@@ -116,7 +115,27 @@ class OwnerDirectory:
             if sockets.state[row] == LISTEN:
                 self._listeners[int(sockets.local_port[row])] = holder
             elif int(sockets.local_port[row]) not in self._listeners:
-                self._learn(TCP, sockets, row, holder, now)
+                remote = sockets.remote[row].tobytes()
+                self._learn((TCP, remote, int(sockets.remote_port[row])), holder, now)
+
+    def see_one(self, endpoints: Endpoints, one: OneSocket, now: float, *, thorough: bool) -> bool:
+        """Learn from a single socket alive now; whether its process was found."""
+        if one.cookie in self._tcp:
+            return True
+        pid = self._processes.holders([one.inode], thorough=thorough).get(one.inode) if one.inode else None
+        facts = self._processes.facts(pid) if pid else None
+        if facts is None:
+            return False
+        holder = _Holder(facts, self._user_name(one.uid))
+        self.stats.sockets += 1
+        if endpoints.protocol == TCP:
+            self._tcp[one.cookie] = holder
+        elif one.connected:
+            self._bind_udp((endpoints.local_port, endpoints.remote, endpoints.remote_port), holder)
+        else:
+            self._bind_udp((endpoints.local_port, b"", 0), holder)
+        self._learn((endpoints.protocol, endpoints.remote, endpoints.remote_port), holder, now)
+        return True
 
     def see_udp(self, sockets: Sockets, now: float, *, thorough: bool = True) -> None:
         """Learn from a dump of UDP sockets."""
@@ -125,12 +144,9 @@ class OwnerDirectory:
         for row, holder in holders.items():
             port, remote_port = int(sockets.local_port[row]), int(sockets.remote_port[row])
             remote = sockets.remote[row].tobytes() if remote_port else b""
-            self._udp[port, remote, remote_port] = holder
-            self._udp.move_to_end((port, remote, remote_port))
-            if len(self._udp) > MOST_ENDPOINTS:
-                self._udp.popitem(last=False)
+            self._bind_udp((port, remote, remote_port), holder)
             if remote_port:
-                self._learn(UDP, sockets, row, holder, now)
+                self._learn((UDP, remote, remote_port), holder, now)
 
     def keep_tcp(self, cookies: NDArray[np.uint64], listening: Collection[int]) -> None:
         """Forget connections other than these (listeners stay by port as long as somebody listens)."""
@@ -160,8 +176,13 @@ class OwnerDirectory:
                 result[row] = _Holder(facts, self._user_name(int(sockets.uid[row])))
         return result
 
-    def _learn(self, protocol: int, sockets: Sockets, row: int, holder: _Holder, now: float) -> None:
-        key = (protocol, sockets.remote[row].tobytes(), int(sockets.remote_port[row]))
+    def _bind_udp(self, key: tuple[int, bytes, int], holder: _Holder) -> None:
+        self._udp[key] = holder
+        self._udp.move_to_end(key)
+        if len(self._udp) > MOST_ENDPOINTS:
+            self._udp.popitem(last=False)
+
+    def _learn(self, key: tuple[int, bytes, int], holder: _Holder, now: float) -> None:
         self._endpoints[key] = (holder, now)
         self._endpoints.move_to_end(key)
         if len(self._endpoints) > MOST_ENDPOINTS:
@@ -191,10 +212,7 @@ class OwnerDirectory:
         """Owners of the datagram table's rows (their `owner` is the flow's serial)."""
         result = []
         for serial in rows.owner.tolist():
-            owner = self._datagrams.get(serial, NOBODY)
-            if not owner.process_id:
-                self.stats.unowned_flows += 1
-            result.append(owner)
+            result.append(self._datagrams.get(serial, NOBODY))
         return result
 
     def datagram_known(self, endpoints: Endpoints) -> bool:
@@ -208,7 +226,7 @@ class OwnerDirectory:
         if holder is not None:
             owner = self._owner(holder, EXACT, service)
         else:
-            owner = self._by_endpoint(endpoints.protocol, endpoints.remote, endpoints.remote_port, service, now, False)
+            owner = self._by_endpoint(endpoints.protocol, endpoints.remote, endpoints.remote_port, service, now)
         return self._set_datagram(serial, owner)
 
     def settle_echo(self, serial: int, inode: int, uid: int, *, thorough: bool = True) -> bool:
@@ -238,14 +256,11 @@ class OwnerDirectory:
         exact = self._udp.get((port, endpoints.remote, endpoints.remote_port))
         return exact if exact is not None else self._udp.get((port, b"", 0))
 
-    def _by_endpoint(
-        self, protocol: int, remote: bytes, remote_port: int, service: int, now: float, count: bool = True
-    ) -> Owner:
+    def _by_endpoint(self, protocol: int, remote: bytes, remote_port: int, service: int, now: float) -> Owner:
         known = self._endpoints.get((protocol, remote, remote_port)) if protocol not in (ICMP, ICMPV6) else None
         if known is not None and now - known[1] < ENDPOINT_SECONDS:
             return self._owner(known[0], PORT, service)
-        if count:
-            self.stats.unowned_flows += 1
+        self.stats.unowned_flows += 1
         name = self._attribution.of_port(protocol, service)
         return replace(NOBODY, application=name, method=PORT) if name else NOBODY
 

@@ -30,6 +30,18 @@ STATUS_VLAN_VALID = 1 << 4
 STATUS, MAC, NET, SECONDS, NANOSECONDS, LINK_LAYER = 0, 12, 14, 16, 20, 32
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """What makes a flow one; addresses are 16 octets, ports in host order."""
+
+    version: int
+    protocol: int
+    local: bytes
+    remote: bytes
+    local_port: int
+    remote_port: int
+
+
 @dataclass(frozen=True)
 class Packets:
     """One row per packet; addresses 16 octets (IPv4 in the first four), octets are the IP total length."""
@@ -50,7 +62,6 @@ class Packets:
     packets: I8
     fragment_key: I8  # identification of a fragment, -1 = not fragmented
     first_fragment: NDArray[np.bool_]  # carries the ports
-    opening: NDArray[np.bool_]  # a TCP SYN of ours: not to be counted
 
     def __len__(self) -> int:
         return len(self.time)
@@ -105,7 +116,6 @@ def decode_frames(frames: NDArray[np.uint8]) -> Packets:
     kind = at(transport, "u1")
     echo = ((protocol == ICMP) & ((kind == 8) | (kind == 0))) | ((protocol == ICMPV6) & ((kind == 128) | (kind == 129)))
     source_port = np.where(echo & first_fragment, at(transport + 4, ">u2"), source_port)
-    opening = (protocol == TCP) & ((at(transport + 13, "u1") & 0x12) == 0x02)
     octets, packets = _segments(octets, transport - net, mac, at, protocol)
     time = fixed(SECONDS, "u4") + fixed(NANOSECONDS, "u4") * 1e-9
     result = Packets(
@@ -125,7 +135,6 @@ def decode_frames(frames: NDArray[np.uint8]) -> Packets:
         packets=packets,
         fragment_key=key,
         first_fragment=first_fragment,
-        opening=opening,
     )
     return result.take(version != 0)
 
@@ -134,7 +143,7 @@ def collapse(packets: Packets) -> Packets:
     """Packets alike in everything but time, class and size as one row with the sums, in the order of their first."""
     numbers = [packets.interface, packets.direction, packets.tagged, packets.version, packets.protocol]
     numbers += [packets.source_port, packets.destination_port, packets.fragment_key]
-    numbers += [packets.first_fragment, packets.opening]
+    numbers += [packets.first_fragment]
     table = np.stack([column.astype(np.int64) for column in numbers], axis=1)
     key = np.concatenate([table.view(np.uint8), packets.source, packets.destination], axis=1)
     alike = np.ascontiguousarray(key).view(np.dtype((np.void, key.shape[1]))).reshape(-1)
@@ -182,3 +191,18 @@ def _walk(frame: NDArray[np.uint8], net: int, protocol: int) -> tuple[int, int, 
         if not first:
             break
     return protocol, min(offset, len(octets) - 1), key, first
+
+
+def opening_endpoints(packet: bytes) -> Endpoints | None:
+    """End points of a SYN of ours, from its network header on; None when it is cut too short."""
+    if len(packet) >= 40 and packet[0] >> 4 == 4:
+        transport = (packet[0] & 15) * 4
+        version, local, remote = 4, packet[12:16].ljust(16, b"\0"), packet[16:20].ljust(16, b"\0")
+    elif len(packet) >= 60 and packet[0] >> 4 == 6:
+        transport, version, local, remote = 40, 6, packet[8:24], packet[24:40]
+    else:
+        return None
+    if len(packet) < transport + 4:
+        return None
+    ports = (int.from_bytes(packet[transport + step : transport + step + 2], "big") for step in (0, 2))
+    return Endpoints(version, TCP, local, remote, *ports)

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,15 @@ import numpy as np
 from agents.attribution import Attribution
 from agents.budget import CpuBudget
 from agents.config import AgentConfig
-from agents.datagramtable import DatagramTable, News
+from agents.datagramtable import DatagramTable
 from agents.errors import NetlinkError
 from agents.hostaddresses import HostAddresses
 from agents.lookup import FlowLookup
 from agents.owners import Owner, OwnerDirectory
-from agents.packets import Packets
 from agents.records import FlowRows, concatenate
 from agents.report import ApplicationNames, flow_columns, host_columns, statistics_columns
 from agents.sources.identity import agent_identifier, user_names
-from agents.sources.packetring import FRAMES, PacketRing
+from agents.sources.packetring import FRAMES, OpeningTap, PacketRing
 from agents.sources.procfs import ProcessTable
 from agents.sources.rtnetlink import read_host
 from agents.sources.sockdiag import DestroyEvents, SocketDump
@@ -54,6 +54,9 @@ DRAIN_SECONDS = 1.0
 SMALL_BUFFER_OCTETS = 2 * 1024 * 1024  # an event buffer below this holds fewer than a second's events
 SMALL_BUFFER_DRAIN_SECONDS = 0.1
 LEAST_RING_SECONDS = 0.01
+LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.005, 0.16  # between wake-ups of a ring that brings no new flow
+HOST_READ_FACTOR = 500  # reading the host's addresses takes at most 1/500 of the time
+MOST_OPENINGS = 64  # SYNs looked at in one turn
 MOST_FINAL_SENDS = 200  # paced options at the end
 
 
@@ -90,6 +93,7 @@ class AgentService:
         self._dump = SocketDump()
         self._events = DestroyEvents()
         self._ring = self._open_ring()
+        self._tap = self._open_tap()
         self._tcp = TcpTable()
         self._datagrams = DatagramTable(most_flows=config.max_flows, idle_seconds=config.idle_timeout_seconds)
         self._lookup = FlowLookup(self._directory, self._dump, self._processes)
@@ -98,12 +102,15 @@ class AgentService:
         self._pending_rows = 0
         self._host = HostAddresses((), {})
         self._own: frozenset[bytes] = frozenset()
+        self._host_at = 0.0
         self._identity, stored = agent_identifier(Path(config.state_dir))
         self._host_name = config.host_name or socket.gethostname()
         small = self._events.buffer_octets < SMALL_BUFFER_OCTETS
         self._drain_seconds = SMALL_BUFFER_DRAIN_SECONDS if small else DRAIN_SECONDS
         self._ring_at = 0.0  # the ring must be read by then (monotonic)
         self._ring_read = time.monotonic()
+        self._ring_rest = 0.0  # before this the ring's readiness does not wake the agent
+        self._ring_pause = LEAST_PAUSE_SECONDS
         self._refused = False
         self._say_coverage(stored)
 
@@ -117,10 +124,20 @@ class AgentService:
                 log.warning("packet ring: %s", error)
             return None
 
+    def _open_tap(self) -> OpeningTap | None:
+        if self.config.attribution_cpu_percent <= 0:
+            return None
+        try:
+            return OpeningTap()
+        except OSError:  # _say_coverage says what is missing then
+            return None
+
     def _say_coverage(self, stored: bool) -> None:
         missing = []
         if self._ring is None:
-            missing.append("UDP, ICMP and owners of short client connections (no packet ring: CAP_NET_RAW)")
+            missing.append("UDP, ICMP and the rest (no packet ring: CAP_NET_RAW)")
+        if self._tap is None:
+            missing.append("owners of short client connections (CAP_NET_RAW)")
         if self._drain_seconds < DRAIN_SECONDS:
             missing.append("a large event buffer (CAP_NET_ADMIN)")
         if os.geteuid() != 0 and not os.access("/proc/1/fd", os.R_OK):
@@ -145,24 +162,9 @@ class AgentService:
         next_report = time.monotonic() + self.config.interval_seconds
         next_drain = time.monotonic() + self._drain_seconds
         while not stop():
+            until = min(next_report, next_drain, self._ring_at, self._export_timeout(time.monotonic()))
+            self._guard(partial(self._watch, wake, until))
             now = time.monotonic()
-            ring_open = self._budget.open_at(now)
-            until = min(next_report, next_drain, self._ring_at, self._export_timeout(now))
-            watch: list[int] = [wake]
-            if self._ring is not None and ring_open <= now:
-                watch.append(self._ring.fileno())
-            else:
-                until = min(until, ring_open)
-            readable = select.select(watch, [], [], max(0.0, until - now))[0]
-            if wake in readable:
-                os.read(wake, 4096)
-            now = time.monotonic()
-            if self._ring is not None and self._ring.fileno() in readable:
-                begun = time.thread_time()
-                self._read_ring()
-                self._budget.spend(time.thread_time() - begun, now)
-            elif now >= self._ring_at:
-                self._read_ring()
             if now >= next_drain:
                 self._guard(self._drain)
                 next_drain = now + self._drain_seconds
@@ -173,6 +175,34 @@ class AgentService:
             self._send()
         self._guard(self._final)
         self._finish()
+
+    def _watch(self, wake: int, until: float) -> None:
+        """Sleep until the time given, or until a flow begins that the budget allows to be looked at."""
+        now = time.monotonic()
+        opens = self._budget.open_at(now)
+        watch = [wake]
+        if opens > now:
+            until = min(until, opens)
+        else:
+            if self._tap is not None:
+                watch.append(self._tap.fileno())
+            if self._ring is not None and now >= self._ring_rest:
+                watch.append(self._ring.fileno())
+            elif self._ring is not None:
+                until = min(until, self._ring_rest)
+        readable = select.select(watch, [], [], max(0.0, until - now))[0]
+        if wake in readable:
+            os.read(wake, 4096)
+        now = time.monotonic()
+        if len(readable) > (wake in readable):
+            begun = time.thread_time()
+            if self._tap is not None and self._tap.fileno() in readable:
+                self._take_openings(now)
+            if self._ring is not None and self._ring.fileno() in readable:
+                self._read_ring()
+            self._budget.spend(time.thread_time() - begun, now)
+        elif now >= self._ring_at:
+            self._read_ring()
 
     def _start(self) -> None:
         """Sockets that exist already are the zero that deltas count from; the gateway hears of the host at once."""
@@ -193,7 +223,7 @@ class AgentService:
             step()
         except (OSError, NetlinkError) as error:
             self.stats.source_errors += 1
-            log.warning("%s: %s", step.__name__.strip("_"), error)
+            log.warning("a source failed, tried again later: %s", error)
 
     def _finish(self) -> None:
         for _ in range(MOST_FINAL_SENDS):
@@ -205,14 +235,20 @@ class AgentService:
         self._sender.close()
         self._events.close()
         self._dump.close()
-        if self._ring is not None:
-            self._ring.close()
+        for packet_socket in (self._ring, self._tap):
+            if packet_socket is not None:
+                packet_socket.close()
 
     # -- sources ------------------------------------------------------------------------------------------
 
     def _read_host(self) -> None:
-        self._host = read_host()
-        self._own = self._host.own()
+        """Addresses and routes; on a host with a full routing table less often, for the kernel dumps all of it."""
+        begun = time.monotonic()
+        if begun >= self._host_at:
+            self._host = read_host()
+            self._own = self._host.own()
+            now = time.monotonic()
+            self._host_at = now + (now - begun) * HOST_READ_FACTOR
 
     def _read_ring(self) -> None:
         if self._ring is None:
@@ -225,13 +261,19 @@ class AgentService:
         rate = count / max(monotonic - self._ring_read, 0.001)
         self._ring_read = monotonic
         self._ring_at = monotonic + min(DRAIN_SECONDS, max(LEAST_RING_SECONDS, FRAMES / 4 / max(rate, 1.0)))
-        if packets is not None:
-            self._take_packets(packets, now)
+        news = [] if packets is None else self._datagrams.add(packets, self._own, self._host.counted, now)
+        self._ring_pause = LEAST_PAUSE_SECONDS if news else min(self._ring_pause * 2, MOST_PAUSE_SECONDS)
+        self._ring_rest = monotonic + (0.0 if news else self._ring_pause)
+        if news:
+            self._lookup.take(news, now, affordable=self._budget.allows(monotonic))
 
-    def _take_packets(self, packets: Packets, now: float) -> None:
-        news: News = self._datagrams.add(packets, self._own, self._host.counted, now)
-        if news.flows or news.opening:
-            self._lookup.take(news, now, affordable=self._budget.allows(time.monotonic()))
+    def _take_openings(self, monotonic: float) -> None:
+        """Owners of the connections being opened; the newest first, for they are the likeliest to live."""
+        if self._tap is None:
+            return
+        now, generous = time.time(), self._budget.generous(monotonic)
+        for endpoints in dict.fromkeys(reversed(self._tap.drain()[-MOST_OPENINGS:])):
+            self._lookup.take_opening(endpoints, now, generous=generous)
 
     def _drain(self) -> None:
         """Events to rows, so that the kernel's queue stays short."""

@@ -48,6 +48,7 @@ from agents.records import (
 
 I8 = NDArray[np.int64]
 TCP = 6
+CLOSING_STATES = (4, 5, 7, 9, 11)  # FIN_WAIT1, FIN_WAIT2, CLOSE, LAST_ACK, CLOSING: our FIN was sent
 OUT_OCTETS, OUT_PACKETS, IN_OCTETS, IN_PACKETS, RETRANSMITTED = range(5)
 
 
@@ -68,14 +69,12 @@ def opened_by(sockets: Sockets, listening: NDArray[np.int64], *, final: bool) ->
     extra = sockets.bytes_acked - (sockets.bytes_sent - sockets.bytes_retransmitted)
     opened = np.full(len(sockets), OPENED_UNKNOWN, np.int64)
     opened[sockets.state == SYN_SENT] = OPENED_LOCAL
-    opened[extra >= 1] = OPENED_LOCAL
-    if final:
-        # SYN and FIN, or only one of them: a FIN is acknowledged more often than not
-        opened[extra >= 2] = OPENED_LOCAL
-        opened[(extra == 1) & (sockets.segments_in > 0)] = OPENED_REMOTE
-    else:
-        idle = (extra == 0) & (sockets.unacknowledged == 0) & (sockets.state == ESTABLISHED)
-        opened[idle] = OPENED_REMOTE
+    # SYN and FIN, or only one of them: a FIN is acknowledged more often than not
+    closing = np.isin(sockets.state, CLOSING_STATES) | final
+    opened[extra >= np.where(closing, 2, 1)] = OPENED_LOCAL
+    opened[closing & (extra == 1) & (sockets.segments_in > 0)] = OPENED_REMOTE
+    idle = (extra == 0) & (sockets.unacknowledged == 0) & (sockets.state == ESTABLISHED)
+    opened[idle & ~closing] = OPENED_REMOTE
     opened[np.isin(sockets.local_port, listening)] = OPENED_REMOTE
     return opened
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.packetfilter import INSTRUCTION, not_tcp_program
-from agents.packets import Packets, decode_frames
+from agents.packetfilter import INSTRUCTION, not_tcp_program, opening_program
+from agents.packets import Endpoints, Packets, decode_frames, opening_endpoints
 
 SOL_PACKET = 263
 PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PACKET_VNET_HDR = 5, 6, 10, 15
@@ -28,6 +28,12 @@ FRAME_OCTETS = 256  # header 80, virtio header 10, link header 14 and the snap l
 SNAP_OCTETS = 96 + 14
 BLOCK_OCTETS = 64 * 1024
 FRAMES = 8192  # 2 MB
+
+
+def _attach(sock: socket.socket, program: bytes) -> None:
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("@HP", len(program) // INSTRUCTION.size, ctypes.addressof(code))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, header)
 
 
 @dataclass
@@ -47,7 +53,7 @@ class PacketRing:
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
         self._socket = socket.socket(socket.AF_PACKET, kind, socket.htons(ETH_P_ALL))
         try:
-            self._attach(not_tcp_program(SNAP_OCTETS))
+            _attach(self._socket, not_tcp_program(SNAP_OCTETS))
             self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
             self._socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
             blocks = FRAMES * FRAME_OCTETS // BLOCK_OCTETS
@@ -60,11 +66,6 @@ class PacketRing:
         self._ring = np.frombuffer(self._map, np.uint8).reshape(FRAMES, FRAME_OCTETS)
         self._status = self._ring[:, :4].view(np.uint32).reshape(-1)
         self._head = 0
-
-    def _attach(self, program: bytes) -> None:
-        code = ctypes.create_string_buffer(program, len(program))
-        header = struct.pack("@HP", len(program) // INSTRUCTION.size, ctypes.addressof(code))
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, header)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -87,10 +88,44 @@ class PacketRing:
         self.stats.packets += packets
         self.stats.dropped += drops
 
-    def last_error(self) -> str:
-        """What the socket reports of its interface ("" = nothing)."""
-        number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        return "" if number in (0, errno.ENETDOWN) else errno.errorcode.get(number, str(number))
+    def close(self) -> None:
+        self._socket.close()
+
+
+class OpeningTap:
+    """The SYNs this host sends, as a wake-up: an ordinary packet socket; what does not fit its queue does not matter.
+
+    Raises PermissionError without CAP_NET_RAW, OSError when the kernel has no packet sockets.
+    """
+
+    def __init__(self) -> None:
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        self._socket = socket.socket(socket.AF_PACKET, kind, socket.htons(ETH_P_ALL))
+        try:
+            _attach(self._socket, opening_program(SNAP_OCTETS))
+        except OSError:
+            self._socket.close()
+            raise
+        self.drain()  # what came before the filter
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def drain(self) -> list[Endpoints]:
+        """End points of every SYN that waits, the oldest first."""
+        found: list[Endpoints] = []
+        while True:
+            try:
+                packet = self._socket.recv(SNAP_OCTETS)
+            except BlockingIOError:
+                return found
+            except OSError as error:
+                if error.errno != errno.ENETDOWN:
+                    raise
+                continue
+            endpoints = opening_endpoints(packet)
+            if endpoints is not None:
+                found.append(endpoints)
 
     def close(self) -> None:
         self._socket.close()

@@ -17,7 +17,8 @@ from agents.attribution import INTERPRETERS, JAVA, ProcessFacts, script_of, unit
 
 MOST_INODES = 65_536
 MOST_PROCESSES = 8_192
-RECENT_PROCESSES = 64
+RECENT_PROCESSES = 32
+LIKELY_PROCESSES = 4  # looked at before anything else
 COMMAND_LINE_OCTETS = 16_384
 PREFIX = "socket:["
 
@@ -56,12 +57,13 @@ class ProcessTable:
                 wanted.discard(inode)
                 if pid:
                     found[inode] = pid
+        known = list(reversed(self._recent))
+        self._search(wanted, found, known[:LIKELY_PROCESSES])
         if wanted:
             present = self._processes()
             fresh = [pid for pid in present if pid not in self._listed]
             self._listed = set(present)
-            known = list(reversed(self._recent))
-            self._search(wanted, found, dict.fromkeys(fresh + known))
+            self._search(wanted, found, dict.fromkeys(fresh[::-1] + known[LIKELY_PROCESSES:]))
             if wanted and thorough:
                 self.stats.full_scans += 1
                 tried = set(fresh) | set(known)

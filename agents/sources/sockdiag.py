@@ -9,7 +9,6 @@ import errno
 import socket
 from dataclasses import dataclass
 
-from agents.datagramtable import Endpoints
 from agents.errors import NetlinkError
 from agents.inetdiag import (
     AF_INET,
@@ -18,13 +17,16 @@ from agents.inetdiag import (
     IPPROTO_TCP,
     IPPROTO_UDP,
     TCP_STATES,
+    OneSocket,
     Sockets,
     concatenate,
+    decode_one,
     decode_sockets,
     dump_request,
     get_request,
 )
 from agents.netlink import NLMSG_DONE, NLMSG_ERROR, error_number, messages
+from agents.packets import Endpoints
 
 NETLINK_SOCK_DIAG = 4
 TCP_DESTROY_GROUPS = 1 << (1 - 1) | 1 << (3 - 1)  # SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY
@@ -86,14 +88,13 @@ class SocketDump:
         """All UDP sockets."""
         return self._dump(IPPROTO_UDP, ALL_STATES)
 
-    def one(self, endpoints: Endpoints) -> Sockets | None:
+    def one(self, endpoints: Endpoints) -> OneSocket | None:
         """The socket that the end points belong to now; None when there is none."""
         ends = endpoints
         self._socket.send(
             get_request(ends.version, ends.protocol, ends.local, ends.local_port, ends.remote, ends.remote_port)
         )
-        found = decode_sockets([self._socket.recv(READ_OCTETS)])
-        return found if len(found) else None
+        return decode_one(self._socket.recv(READ_OCTETS))
 
     def close(self) -> None:
         self._socket.close()
