@@ -172,7 +172,7 @@ class Listener:
         self._begin(now)
 
     def next_event(self) -> Event | None:
-        """The oldest event not yet told; None when there is none. All changes since are one `LsdbChanged`."""
+        """The next event, None when there is none. All changes not yet told are one `LsdbChanged`, told first."""
         if self._changed and not self._holding():
             keys = tuple(self._changed)
             self._changed.clear()
@@ -260,7 +260,11 @@ class Listener:
             if neighbor is not None and self.config.mode != "passive":
                 self._say(ALL_SPF_ROUTERS, self._segment.own_hello(neighbor, tuple(self._adjacencies)))
             return
+        was_full = adjacency.state is State.FULL
         adjacency.receive_description(dd, now)
+        if was_full and adjacency.state is not State.FULL:  # it restarted
+            adjacency.started = now
+            self._begun[router_id] = "the router began anew"
         self._settle(now)
 
     def _receive_update(self, router_id: int, update: LinkStateUpdate, now: float) -> None:
@@ -402,7 +406,8 @@ class Listener:
 
     def _finish(self, adjacency: Adjacency, now: float) -> None:
         reason = self._begun.pop(adjacency.router_id)
-        self._note_changes(self.lsdb.vanish(adjacency.described, adjacency.started, now))
+        if not adjacency.truncated:
+            self._note_changes(self.lsdb.vanish(adjacency.described, adjacency.started, now))
         self.stats.syncs += 1
         self.synchronised = True
         self._retry = RETRY_SECONDS[0]
@@ -415,9 +420,7 @@ class Listener:
         if not adjacency.burst:
             return
         peer = self._segment.neighbors.get(adjacency.router_id)
-        if peer is not None and (
-            self._segment.point_to_point(now) or self._segment.alone(peer, self.router_id)
-        ):
+        if peer is not None and (self._segment.point_to_point(now) or self._segment.alone(peer, self.router_id)):
             self._not_before = now
             self._want_sync("poll", now + self.config.poll_seconds)
             return

@@ -102,9 +102,7 @@ class Lsdb:
 
     def lsas(self, now: float) -> tuple[Lsa, ...]:
         """Live LSAs by key, without those that have reached MaxAge; ages are those at reception."""
-        return tuple(
-            entry.lsa for _, entry in sorted(self._entries.items()) if entry.live and entry.due > now
-        )
+        return tuple(entry.lsa for _, entry in sorted(self._entries.items()) if entry.live and entry.due > now)
 
     def compare(self, header: LsaHeader, now: float) -> int:
         """1 if `header` describes something newer than what is held (or not held), 0 the same, -1 older."""
@@ -208,9 +206,7 @@ class Lsdb:
     def overdue(self, age: float, now: float) -> int:
         """How many live LSAs are older than `age` seconds, so that a refresh must have been missed."""
         return sum(
-            1
-            for e in self._entries.values()
-            if e.live and _age(e, now) > age and not e.lsa.header.age & DO_NOT_AGE
+            1 for e in self._entries.values() if e.live and _age(e, now) > age and not e.lsa.header.age & DO_NOT_AGE
         )
 
     def expire(self, now: float) -> list[LsdbChange]:
@@ -229,7 +225,13 @@ class Lsdb:
 
     def next_expiry(self) -> float | None:
         """When `expire` may have something to do."""
-        return self._due[0][0] if self._due else None
+        while self._due:
+            due, key = self._due[0]
+            entry = self._entries.get(key)
+            if entry is not None and entry.due == due:
+                return due
+            heapq.heappop(self._due)  # of an instance since replaced
+        return None
 
 
 def _age(entry: _Entry, now: float) -> int:

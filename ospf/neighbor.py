@@ -77,6 +77,7 @@ class Adjacency:
         self.failed = ""
         self.outgoing: deque[DatabaseDescription | LinkStateRequest] = deque()
         self.described: dict[Key, LsaHeader] = {}
+        self.truncated = False  # there was more to describe than the database may hold
         self.stats = AdjacencyStats()
         self.started = now
         self._lead = own_id > router_id  # RFC 2328 10.8: the greater router id is master
@@ -200,6 +201,7 @@ class Adjacency:
         for header in dd.headers:
             key = (header.type, header.link_state_id, header.advertising_router)
             if len(self.described) >= self._lsdb.max_lsas and key not in self.described:
+                self.truncated = True
                 break
             self.described[key] = header
             if self._lsdb.wants(header, now):

@@ -69,8 +69,10 @@ class ListenerProcess:
     def __init__(self, namespace: str, config: dict[str, Any], seconds: float = 60) -> None:
         self.events: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
-            ["ip", "netns", "exec", namespace, sys.executable, "-m", "tests.ospf.listen", json.dumps(config)]
-            + [str(seconds)],
+            [
+                *("ip", "netns", "exec", namespace),
+                *(sys.executable, "-m", "tests.ospf.listen", json.dumps(config), str(seconds)),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,58 @@
+import msgspec
+import pytest
+
+from ospf.config import AttachConfig
+from ospf.errors import OspfConfigError
+
+
+def test_the_smallest_configuration() -> None:
+    config = msgspec.convert({"interface": "lan", "mode": "burst"}, AttachConfig)
+    assert config == AttachConfig("lan")
+    assert (config.mode, config.area, config.instance, config.network) == ("burst", None, "default", "auto")
+    assert config.router_id_number == 255 and config.area_number is None and config.address_number is None
+    assert not config.is_udp
+
+
+def test_numbers() -> None:
+    config = AttachConfig("udp://127.0.0.1:5000", area="0.0.0.5", router_id="250.0.0.1", address="10.0.0.9")
+    assert (config.area_number, config.router_id_number, config.address_number) == (5, 0xFA000001, 0x0A000009)
+    assert config.is_udp
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"interface": ""},
+        {"instance": ""},
+        {"router_id": "0.0.0.0"},
+        {"router_id": "255.255.255.255"},
+        {"router_id": "one"},
+        {"area": "0.0.0"},
+        {"address": "10.0.0.256"},
+    ],
+)
+def test_refused_by_reason(fields: dict[str, str]) -> None:
+    with pytest.raises(OspfConfigError, match=next(iter(fields))):
+        AttachConfig(**({"interface": "lan"} | fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"interface": "lan", "colour": 1},
+        {"interface": "lan", "mode": "active"},
+        {"interface": "lan", "poll_seconds": 0.1},
+        {"interface": "lan", "max_lsas": 0},
+        {"interface": "lan", "network": "nbma"},
+        {"interface": "lan", "router_id": "0.0.0.0"},
+    ],
+)
+def test_refused_from_a_document(document: dict[str, object]) -> None:
+    with pytest.raises((msgspec.ValidationError, OspfConfigError)):
+        msgspec.convert(document, AttachConfig)
+
+
+def test_frozen() -> None:
+    with pytest.raises(AttributeError):
+        AttachConfig("lan").mode = "full"  # type: ignore[misc]

@@ -1,0 +1,104 @@
+import pytest
+
+from ospf.errors import OspfForbiddenSend
+from ospf.interface import MAX_NEIGHBORS, Neighbor, Segment, check_harmless
+from ospf.lsa import RouterLsa, encode_lsa
+from ospf.packets import (
+    DD_INIT,
+    DD_MORE,
+    DatabaseDescription,
+    Hello,
+    LinkStateAck,
+    LinkStateRequest,
+    LinkStateUpdate,
+)
+
+MASK = 0xFFFFFF00
+LSA = encode_lsa(type=1, link_state_id=1, advertising_router=1, body=RouterLsa(0, ()))
+
+
+def hello(dr: int = 0, bdr: int = 0, neighbors: tuple[int, ...] = (), options: int = 0x12) -> Hello:
+    return Hello(MASK, 10, options, 1, 40, dr, bdr, neighbors)
+
+
+def test_neighbors_come_and_go() -> None:
+    segment = Segment("auto")
+    first, new = segment.hear(1, 101, hello(), 0, 0.0)
+    assert new and first is not None and first.lost_at == 40.0
+    assert segment.hear(1, 101, hello(dr=101), 0, 30.0)[1] is False
+    segment.hear(2, 102, hello(), 0, 30.0)
+    assert segment.next_expiry() == 70.0
+    assert segment.expire(69.9) == []
+    assert [n.router_id for n in segment.expire(70.0)] == [1, 2]
+    assert segment.next_expiry() is None
+
+
+def test_the_neighbor_table_is_bounded() -> None:
+    segment = Segment("auto")
+    for router in range(1, MAX_NEIGHBORS + 1):
+        segment.hear(router, router, hello(), 0, 0.0)
+    assert segment.hear(0xFFFF, 1, hello(), 0, 0.0) == (None, False)
+    assert len(segment.neighbors) == MAX_NEIGHBORS
+
+
+def test_candidates_are_dr_then_bdr() -> None:
+    segment = Segment("auto")
+    segment.hear(1, 101, hello(dr=103, bdr=102), 0, 0.0)
+    assert segment.candidates(0.0) == []
+    segment.hear(2, 102, hello(dr=103, bdr=102), 0, 0.0)
+    segment.hear(3, 103, hello(dr=103, bdr=102), 0, 0.0)
+    assert [n.router_id for n in segment.candidates(0.0)] == [3, 2]
+
+
+def test_a_segment_without_dr_becomes_point_to_point_after_the_wait_timer() -> None:
+    segment = Segment("auto")
+    assert segment.decided_at() is None and not segment.point_to_point(1e9)
+    segment.hear(1, 101, hello(), 0, 100.0)
+    decided = segment.decided_at()
+    assert decided is not None and decided > 140.0
+    assert not segment.point_to_point(decided - 0.1) and segment.candidates(decided - 0.1) == []
+    assert segment.point_to_point(decided) and [n.router_id for n in segment.candidates(decided)] == [1]
+    segment.hear(1, 101, hello(dr=101), 0, 200.0)
+    assert not segment.point_to_point(300.0)
+
+
+@pytest.mark.parametrize(("network", "expected"), [("point-to-point", True), ("broadcast", False)])
+def test_a_configured_network_is_believed(network: str, expected: bool) -> None:
+    segment = Segment(network)
+    segment.hear(1, 101, hello(), 0, 0.0)
+    assert segment.point_to_point(1e9) is expected and segment.decided_at() is None
+
+
+def test_alone() -> None:
+    segment = Segment("auto")
+    peer, _ = segment.hear(1, 101, hello(dr=101, neighbors=(255,)), 0, 0.0)
+    assert peer is not None and segment.alone(peer, 255)
+    segment.hear(2, 102, hello(), 0, 0.0)
+    assert not segment.alone(peer, 255)
+    assert not segment.alone(Neighbor(1, 101, hello(neighbors=(2, 255)), 0.0), 255)
+
+
+def test_our_hello_is_the_neighbors_with_priority_0() -> None:
+    segment = Segment("auto")
+    peer, _ = segment.hear(1, 101, hello(dr=101, bdr=102, options=0xFF), 0, 0.0)
+    assert peer is not None
+    assert segment.own_hello(peer, (1,)) == Hello(MASK, 10, 0x0A, 0, 40, 101, 102, (1,))
+
+
+def test_the_guard() -> None:
+    check_harmless(hello() and Hello(MASK, 10, 2, 0, 40, 0, 0), burst=True)
+    check_harmless(LinkStateRequest(((1, 1, 1),)), burst=True)
+    check_harmless(LinkStateAck((LSA.header,)), burst=True)
+    check_harmless(DatabaseDescription(0, 0, DD_INIT | DD_MORE, 1), burst=True)
+    check_harmless(DatabaseDescription(0, 0, 0, 1), burst=False)
+    for body, burst in (
+        (LinkStateUpdate((LSA,)), False),
+        (LinkStateUpdate(()), True),
+        (hello(), True),
+        (DatabaseDescription(0, 0, DD_MORE, 1, (LSA.header,)), False),
+        (DatabaseDescription(0, 0, 0, 1), True),
+    ):
+        with pytest.raises(OspfForbiddenSend):
+            check_harmless(body, burst=burst)  # type: ignore[arg-type]
+    with pytest.raises(OspfForbiddenSend):
+        check_harmless(b"raw", burst=False)  # type: ignore[arg-type]

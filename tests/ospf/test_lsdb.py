@@ -1,0 +1,203 @@
+from dataclasses import replace
+
+from ospf.lsa import (
+    DO_NOT_AGE,
+    INITIAL_SEQUENCE,
+    MAX_AGE,
+    MAX_SEQUENCE,
+    Lsa,
+    RouterLink,
+    RouterLsa,
+    encode_lsa,
+    with_age,
+)
+from ospf.lsdb import ADDED, CHANGED, REMOVED, TOMBSTONE_SECONDS, Lsdb
+
+
+def lsa(router: int = 1, sequence: int = 1, metric: int = 1, age: int = 0, options: int = 2) -> Lsa:
+    body = RouterLsa(0, (RouterLink(9, 9, 3, metric),))
+    return encode_lsa(
+        type=1, link_state_id=router, advertising_router=router, body=body, sequence=sequence, age=age, options=options
+    )
+
+
+def kinds(lsdb: Lsdb, *lsas: Lsa, now: float = 0.0) -> list[str | None]:
+    changes = [lsdb.install(each, now) for each in lsas]
+    return [None if change is None else change.kind for change in changes]
+
+
+def test_a_refresh_is_not_a_change() -> None:
+    lsdb = Lsdb(0)
+    assert kinds(lsdb, lsa(sequence=1), lsa(sequence=2), lsa(sequence=3, metric=5)) == [ADDED, None, CHANGED]
+    assert lsdb.stats.refreshes == 1 and lsdb.stats.sequence_gaps == 0
+    held = lsdb.get((1, 1, 1))
+    assert held is not None and held.header.sequence == 3
+
+
+def test_options_alone_are_a_change() -> None:
+    assert kinds(Lsdb(0), lsa(), lsa(sequence=2, options=0x22)) == [ADDED, CHANGED]
+
+
+def test_a_change_carries_both_instances() -> None:
+    lsdb = Lsdb(7)
+    first, second = lsa(), lsa(sequence=2, metric=9)
+    lsdb.install(first, 1.0)
+    change = lsdb.install(second, 2.0)
+    assert change is not None
+    assert (change.key, change.time, change.old, change.new) == ((1, 1, 1), 2.0, first, second)
+
+
+def test_older_and_duplicate_instances_are_left() -> None:
+    lsdb = Lsdb(0)
+    assert kinds(lsdb, lsa(sequence=5), lsa(sequence=4, metric=7), lsa(sequence=5)) == [ADDED, None, None]
+    assert (lsdb.stats.older, lsdb.stats.duplicates) == (1, 1)
+
+
+def test_equal_but_for_age_is_a_duplicate() -> None:
+    lsdb = Lsdb(0)
+    assert kinds(lsdb, lsa(age=10), lsa(age=600)) == [ADDED, None]
+    assert lsdb.stats.duplicates == 1
+
+
+def test_the_copy_ages_before_it_is_compared() -> None:
+    lsdb = Lsdb(0)
+    lsdb.install(lsa(age=0), 0.0)
+    # 2000 s later the copy is 2000 s old: an instance of age 5 is younger by more than MaxAgeDiff, hence newer
+    assert lsdb.install(lsa(age=5), 2000.0) is None
+    assert lsdb.stats.refreshes == 1
+
+
+def test_max_age_flushes() -> None:
+    lsdb = Lsdb(0)
+    lsdb.install(lsa(), 0.0)
+    change = lsdb.install(lsa(age=MAX_AGE), 5.0)
+    assert change is not None and change.kind == REMOVED and change.new is None
+    assert len(lsdb) == 0 and lsdb.get((1, 1, 1)) is None and lsdb.lsas(5.0) == ()
+    assert lsdb.stats.flushed == 1
+
+
+def test_max_age_without_a_copy_is_nothing() -> None:
+    lsdb = Lsdb(0)
+    assert lsdb.install(lsa(age=MAX_AGE), 0.0) is None
+    assert (len(lsdb), lsdb.stats.max_age_unknown, lsdb.stats.installed) == (0, 1, 0)
+
+
+def test_a_flushed_lsa_is_not_raised_by_an_older_copy_but_by_a_newer() -> None:
+    lsdb = Lsdb(0)
+    assert kinds(lsdb, lsa(sequence=5), lsa(sequence=6, age=MAX_AGE), lsa(sequence=5), lsa(sequence=7)) == [
+        ADDED,
+        REMOVED,
+        None,
+        ADDED,
+    ]
+    assert len(lsdb) == 1
+
+
+def test_tombstones_go() -> None:
+    lsdb = Lsdb(0)
+    kinds(lsdb, lsa(sequence=5), lsa(sequence=6, age=MAX_AGE))
+    assert lsdb.expire(TOMBSTONE_SECONDS - 1) == []
+    assert lsdb.compare(lsa(sequence=5).header, 1.0) == -1
+    assert lsdb.expire(TOMBSTONE_SECONDS) == []
+    assert lsdb.compare(lsa(sequence=5).header, 100.0) == 1
+    assert lsdb.stats.expired == 0 and lsdb.next_expiry() is None
+
+
+def test_the_wrap_of_the_sequence_number() -> None:
+    # RFC 2328 12.1.6: flush the last number, then begin with the first
+    lsdb = Lsdb(0)
+    last, flush = lsa(sequence=MAX_SEQUENCE), lsa(sequence=MAX_SEQUENCE, age=MAX_AGE)
+    assert kinds(lsdb, last, flush, lsa(sequence=INITIAL_SEQUENCE)) == [ADDED, REMOVED, ADDED]
+    assert kinds(Lsdb(0), last, lsa(sequence=INITIAL_SEQUENCE)) == [ADDED, None]
+
+
+def test_lsas_die_of_age() -> None:
+    lsdb = Lsdb(0)
+    lsdb.install(lsa(1, age=100), 1000.0)
+    lsdb.install(lsa(2), 1000.0)
+    assert lsdb.next_expiry() == 1000 + 3500
+    assert len(lsdb.lsas(4499.0)) == 2
+    assert [each.key for each in lsdb.lsas(4500.0)] == [(1, 2, 2)]  # also before expire() is called
+    changes = lsdb.expire(4500.0)
+    assert [(change.key, change.kind, change.time) for change in changes] == [((1, 1, 1), REMOVED, 4500.0)]
+    assert (len(lsdb), lsdb.stats.expired) == (1, 1)
+
+
+def test_a_refresh_puts_the_death_off() -> None:
+    lsdb = Lsdb(0)
+    kinds(lsdb, lsa())
+    lsdb.install(lsa(sequence=2), 1800.0)
+    assert lsdb.expire(3600.0) == []
+    assert len(lsdb.expire(5400.0)) == 1
+
+
+def test_do_not_age() -> None:
+    lsdb = Lsdb(0)
+    lsdb.install(lsa(age=DO_NOT_AGE | 3599), 0.0)
+    assert lsdb.next_expiry() is None and len(lsdb.lsas(1e9)) == 1
+    aged = lsdb.aged((1, 1, 1), 1e6)
+    assert aged is not None and aged.header.age == DO_NOT_AGE | 3599
+    assert lsdb.overdue(100, 1e6) == 0
+
+
+def test_aged_tells_the_age_now() -> None:
+    lsdb = Lsdb(0)
+    lsdb.install(lsa(age=7), 100.0)
+    assert lsdb.aged((1, 1, 1), 150.9) == with_age(lsa(), 57)
+    assert lsdb.aged((1, 1, 1), 1e9) == with_age(lsa(), MAX_AGE)
+    assert lsdb.aged((1, 2, 2), 0.0) is None
+
+
+def test_lsas_come_by_key() -> None:
+    lsdb = Lsdb(0)
+    kinds(lsdb, lsa(3), lsa(1), lsa(2))
+    assert [each.key[1] for each in lsdb.lsas(0.0)] == [1, 2, 3]
+
+
+def test_the_ceiling_holds_and_is_counted() -> None:
+    lsdb = Lsdb(0, max_lsas=2)
+    assert kinds(lsdb, lsa(1), lsa(2), lsa(3), lsa(1, sequence=2, metric=3)) == [ADDED, ADDED, None, CHANGED]
+    assert (len(lsdb), lsdb.stats.refused_full) == (2, 1)
+
+
+def test_refreshes_do_not_pile_up_timers() -> None:
+    lsdb = Lsdb(0)
+    for sequence in range(1, 5000):
+        lsdb.install(lsa(sequence=sequence), float(sequence))
+    assert len(lsdb._due) < 200
+    assert lsdb.next_expiry() is not None and len(lsdb.expire(4999.0 + 3600)) == 1
+
+
+def test_sequence_gaps_are_counted() -> None:
+    lsdb = Lsdb(0)
+    kinds(lsdb, lsa(sequence=1), lsa(sequence=2), lsa(sequence=4), lsa(sequence=5))
+    assert lsdb.stats.sequence_gaps == 1
+
+
+def test_vanish_removes_what_a_neighbor_no_longer_describes() -> None:
+    lsdb = Lsdb(0)
+    lsdb.install(lsa(1), 1.0)
+    lsdb.install(lsa(2), 1.0)
+    lsdb.install(lsa(3), 5.0)  # heard after the description began
+    changes = lsdb.vanish({(1, 1, 1)}, before=4.0, now=6.0)
+    assert [(change.key, change.kind) for change in changes] == [((1, 2, 2), REMOVED)]
+    assert len(lsdb) == 2 and lsdb.stats.vanished == 1
+
+
+def test_wants() -> None:
+    lsdb = Lsdb(0)
+    lsdb.install(lsa(1, sequence=5), 0.0)
+    assert lsdb.wants(lsa(2).header, 0.0)
+    assert lsdb.wants(lsa(1, sequence=6).header, 0.0)
+    assert not lsdb.wants(lsa(1, sequence=5).header, 0.0)
+    assert not lsdb.wants(lsa(1, sequence=4).header, 0.0)
+    assert not lsdb.wants(lsa(2, age=MAX_AGE).header, 0.0)
+    assert lsdb.wants(replace(lsa(1, sequence=5).header, age=MAX_AGE), 0.0)
+
+
+def test_overdue() -> None:
+    lsdb = Lsdb(0)
+    lsdb.install(lsa(1), 0.0)
+    lsdb.install(lsa(2), 2000.0)
+    assert lsdb.overdue(2400, 2400.0) == 0
+    assert lsdb.overdue(2400, 2401.0) == 1
