@@ -14,13 +14,15 @@ from tests.lab.monitored import Served
 
 TOLERANCE = 0.02
 MEASURABLE = 1_000_000  # octets a link must have carried to be compared
-# How the view may name what an nft rule finds, where that is not the program's own name.  Echo replies are made
-# by the kernel, so nobody owns them; routers' own routing packets have no agent at all.
+# How the view names what an nft rule finds, where that is not the program's own name.  Echo replies are made by
+# the kernel, so nobody owns them.  Routers' own routing packets have no agent.  Agents' reports never stop, so
+# they are compared by themselves.
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "icmp": ("ping", "icmp", "kernel", "unattributed", "unknown"),
-    "ipfix": ("anemone-agent", "anemone"),
+    "icmp": ("ping", "icmp"),
+    "ipfix": ("anemone-agent",),
     "ospf": (),
 }
+REPORTS = "ipfix"
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,29 @@ def sets(counted: Counters, equal: Mapping[str, tuple[str, ...]]) -> dict[str, t
 
 
 def compare_links(counted: Counters, served: Served, equal: Mapping[str, tuple[str, ...]]) -> list[Row]:
-    """One row per link or set that carried enough."""
+    """One row per link or set that carried enough, traffic leaving the router."""
+    return _compare("", counted.octets, served.octets, sets(counted, equal))
+
+
+def compare_received(
+    counted: Counters, served: Served, equal: Mapping[str, tuple[str, ...]], links: Iterable[str]
+) -> list[Row]:
+    """The same for traffic a router receives on these links."""
+    wanted = set(links)
+    return _compare(
+        "in",
+        counted.received,
+        served.received,
+        {name: members for name, members in sets(counted, equal).items() if wanted.issuperset(members)},
+    )
+
+
+def _compare(
+    what: str, counted: Mapping[str, int], served: Mapping[str, int], groups: Mapping[str, tuple[str, ...]]
+) -> list[Row]:
     rows = [
-        Row(
-            name,
-            "",
-            sum(counted.octets[member] for member in members),
-            sum(served.octets.get(member, 0) for member in members),
-        )
-        for name, members in sets(counted, equal).items()
+        Row(name, what, sum(counted[m] for m in members), sum(served.get(m, 0) for m in members))
+        for name, members in groups.items()
     ]
     return [row for row in rows if row.counted >= MEASURABLE]
 
@@ -65,17 +81,35 @@ def compare_links(counted: Counters, served: Served, equal: Mapping[str, tuple[s
 def compare_applications(
     counted: Counters, served: Served, equal: Mapping[str, tuple[str, ...]], smallest: int
 ) -> list[Row]:
-    """One row per application that put at least `smallest` octets on a link or set."""
-    applications = sorted({application for _, application in counted.applications})
+    """One row per application that put at least `smallest` octets on a link or set; without agents' reports."""
+    applications = sorted({application for _, application in counted.applications} - {REPORTS})
     rows = []
     for name, members in sets(counted, equal).items():
         for application in applications:
-            names = NAMES.get(application, (application,))
-            if names:
+            if names := NAMES.get(application, (application,)):
                 seen = sum(counted.applications[member, application] for member in members)
-                told = sum(served.applications.get((member, name), 0) for member in members for name in names)
-                rows.append(Row(name, application, seen, told))
+                rows.append(Row(name, application, seen, _told(served, members, names)))
     return [row for row in rows if row.counted >= smallest]
+
+
+def compare_reports(
+    stopped: Counters, ended: Counters, served: Served, equal: Mapping[str, tuple[str, ...]], smallest: int
+) -> list[tuple[Row, Row]]:
+    """Agents' reports against the counters when the load stopped and when the view was read."""
+    rows = []
+    for name, members in sets(stopped, equal).items():
+        told = _told(served, members, NAMES[REPORTS])
+        first, last = (
+            Row(name, REPORTS, sum(reading.applications[member, REPORTS] for member in members), told)
+            for reading in (stopped, ended)
+        )
+        if first.counted >= smallest:
+            rows.append((first, last))
+    return rows
+
+
+def _told(served: Served, members: Iterable[str], names: Iterable[str]) -> int:
+    return sum(served.applications.get((member, name), 0) for member in members for name in names)
 
 
 def outside(rows: Iterable[Row], tolerance: float = TOLERANCE) -> list[str]:

@@ -1,6 +1,6 @@
 """The routers' own counters: octets of every interface, and nft counters by application on every interface.
 
-Interface octets are the kernel's `tx_bytes`, which is what a router's ifHCOutOctets reads: frames without
+Interface octets are the kernel's `tx_bytes` (`rx_bytes`), which a router's ifHCOutOctets reads: frames without
 preamble and check sequence, layer 3 + 14.  nft counts IP packets where they leave (postrouting: forwarded and
 own ones), layer 3 only, so that 14 octets per packet are added here, explicitly.
 """
@@ -24,13 +24,15 @@ AppReading = dict[tuple[str, str], int]  # ("router interface", application) -> 
 class Counters:
     """One reading of everything."""
 
-    octets: Reading
+    octets: Reading  # transmitted
     applications: AppReading
+    received: Reading
 
     def __sub__(self, earlier: Counters) -> Counters:
         return Counters(
             {key: value - earlier.octets[key] for key, value in self.octets.items()},
             {key: value - earlier.applications[key] for key, value in self.applications.items()},
+            {key: value - earlier.received[key] for key, value in self.received.items()},
         )
 
 
@@ -60,13 +62,15 @@ def read(network: Network) -> Counters:
     """Read all routers, one after the other (some 100 ms in all)."""
     octets: Reading = {}
     applications: AppReading = {}
+    received: Reading = {}
     for router in network.plan.routers:
         links = json.loads(command("ip", "-n", network.namespace(router), "-j", "-s", "link", "show", "type", "veth"))
         for link in links:
             octets[f"{router} {link['ifname']}"] = link["stats64"]["tx"]["bytes"]
+            received[f"{router} {link['ifname']}"] = link["stats64"]["rx"]["bytes"]
         for item in json.loads(network.run(router, "nft", "-j", "list", "counters", "table", "ip", "lab"))["nftables"]:
             if counter := item.get("counter"):
                 interface, application = counter["name"].split("/")
                 total = counter["bytes"] + L2_OVERHEAD * counter["packets"]
                 applications[f"{router} {interface}", application] = total
-    return Counters(octets, applications)
+    return Counters(octets, applications, received)

@@ -47,6 +47,7 @@ HTTP = "http://127.0.0.1:8161"
 SNMP = "127.0.0.1:1161"
 IF_OPER_STATUS = "1.3.6.1.2.1.2.2.1.8"
 IF_NAME = "1.3.6.1.2.1.31.1.1.1.1"
+IF_HC_IN_OCTETS = "1.3.6.1.2.1.31.1.1.1.6"
 IF_HC_OUT_OCTETS = "1.3.6.1.2.1.31.1.1.1.10"
 LINK_IDENTIFIER = "1.3.6.1.4.1.32473.1.2.1.1"
 LINK_BITS_PER_SECOND = "1.3.6.1.4.1.32473.1.2.1.11"
@@ -61,11 +62,13 @@ class Served:
 
     octets: dict[str, int]
     applications: dict[tuple[str, str], int]
+    received: dict[str, int]
 
     def __sub__(self, earlier: Served) -> Served:
         return Served(
             {key: value - earlier.octets.get(key, 0) for key, value in self.octets.items()},
             {key: value - earlier.applications.get(key, 0) for key, value in self.applications.items()},
+            {key: value - earlier.received.get(key, 0) for key, value in self.received.items()},
         )
 
 
@@ -165,7 +168,8 @@ class Monitored:
             interface, application = index.split(".")
             if interface in names:
                 split[names[interface], applications.get(application, application)] = int(value)
-        return Served(octets, split)
+        received = {names[i]: int(v) for i, v in self.walk(IF_HC_IN_OCTETS).items() if i in names}
+        return Served(octets, split, received)
 
     # -- waiting
 

@@ -32,6 +32,9 @@ class Segment:
     prefix: IPv4Network
     ends: tuple[End, ...]
 
+    def joins_routers(self, plan: Plan) -> bool:
+        return sum(end.node in plan.routers for end in self.ends) > 1
+
 
 @dataclass(frozen=True)
 class Router:

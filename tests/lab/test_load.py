@@ -9,7 +9,17 @@ from dataclasses import dataclass
 import pytest
 
 from tests.lab import counters, frr
-from tests.lab.comparison import HEADING, MEASURABLE, compare_applications, compare_links, outside
+from tests.lab.comparison import (
+    HEADING,
+    MEASURABLE,
+    TOLERANCE,
+    Row,
+    compare_applications,
+    compare_links,
+    compare_received,
+    compare_reports,
+    outside,
+)
 from tests.lab.counters import Counters
 from tests.lab.monitored import Monitored, Served
 from tests.lab.network import Network
@@ -26,7 +36,8 @@ Database = dict[tuple[str, str, str], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Outcome:
-    counted: Counters
+    counted: Counters  # when the load had stopped
+    counted_later: Counters  # when the view was read
     served: Served
     complete_after: float | None  # seconds after the load's end until all links were within the tolerance
     databases: tuple[Database, Database]  # before the gateway started, after the load
@@ -66,17 +77,32 @@ def outcome(
             complete_after = passed
         time.sleep(min(2.0, max(COMPLETE_SECONDS - passed, 0.0)))
     served = monitored.served() - served_before
-    rows = compare_links(counted, served, network.plan.equal)
-    rows += compare_applications(counted, served, network.plan.equal, SMALL)
+    counted_later = counters.read(network) - counted_before
+    equal = network.plan.equal
+    rows = compare_links(counted, served, equal)
+    rows += compare_received(counted, served, equal, counted.received)
+    rows += compare_applications(counted, served, equal, SMALL)
+    rows += [last for _, last in compare_reports(counted, counted_later, served, equal, SMALL)]
+    rows += owned_by_nobody(served)
     when = "never" if complete_after is None else f"{complete_after:.0f} s"
     measured += [f"all links complete {when} after the load stopped", HEADING, *map(str, rows)]
     yield Outcome(
         counted,
+        counted_later,
         served,
         complete_after,
         (before_the_gateway[0], frr.database(network, "r1")),
         (before_the_gateway[1], {name: frr.spf_runs(network, name) for name in frr_routers(network)}),
     )
+
+
+def owned_by_nobody(served: Served) -> list[Row]:
+    """What the view could not name, per link; none is best."""
+    return [
+        Row(link, application, 0, octets)
+        for (link, application), octets in served.applications.items()
+        if application in ("unattributed", "unknown", "other") and octets
+    ]
 
 
 def test_load_reaches_every_kind_of_link(outcome: Outcome, network: Network) -> None:
@@ -93,6 +119,22 @@ def test_octets_of_every_link_are_those_of_its_router(outcome: Outcome, network:
 def test_octets_of_every_application_are_those_of_the_routers_filters(outcome: Outcome, network: Network) -> None:
     rows = compare_applications(outcome.counted, outcome.served, network.plan.equal, SMALL)
     assert outside(rows) == []
+
+
+def test_octets_received_are_those_of_the_router(outcome: Outcome, network: Network) -> None:
+    """On links between routers: In of a point-to-point link is its peer's Out, In of a LAN what leaves the LAN."""
+    between = [str(end) for segment, end in network.plan.router_ends() if segment.joins_routers(network.plan)]
+    rows = compare_received(outcome.counted, outcome.served, network.plan.equal, between)
+    assert len(rows) > 8
+    assert outside(rows) == []
+
+
+def test_octets_of_agents_own_reports_are_counted_like_any_other(outcome: Outcome, network: Network) -> None:
+    rows = compare_reports(outcome.counted, outcome.counted_later, outcome.served, network.plan.equal, SMALL)
+    assert rows
+    for stopped, read in rows:
+        assert stopped.error >= -TOLERANCE, stopped
+        assert read.error <= TOLERANCE, read
 
 
 def test_applications_of_a_link_add_up_to_the_link(outcome: Outcome) -> None:
