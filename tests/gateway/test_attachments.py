@@ -1,0 +1,75 @@
+"""Attachments driven by a fake reactor against the demo's simulated routers, over loopback UDP."""
+
+import socket
+import time
+
+from twisted.internet.task import Clock
+
+from gateway.attachments import CUT, Attachments
+from gateway.config import Ospf, parse
+from gateway.demo.area import SimulatedArea
+from gateway.demo.enterprise import LISTENING_LAN, enterprise
+from gateway.demo.routers import SimulatedLan
+from gateway.pipeline import Pipeline
+from ospf.config import AttachConfig
+from tests.gateway.test_udp import free_port
+
+
+class Reactor(Clock):
+    """A clock that also remembers readers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: set = set()
+
+    def addReader(self, reader) -> None:
+        self.readers.add(reader)
+
+    def removeReader(self, reader) -> None:
+        self.readers.discard(reader)
+
+
+def test_from_the_wire_to_topology_versions_and_no_trace_after_stop() -> None:
+    port, reactor, network = free_port(), Reactor(), enterprise()
+    pipeline = Pipeline(parse({}), time.time())
+    attachments = Attachments(reactor, Ospf((AttachConfig(f"udp://127.0.0.1:{port}"),)), pipeline)
+    attachments.start()
+    wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    wire.settimeout(0.01)
+    wire.bind(("127.0.0.1", 0))
+    lan = SimulatedLan(SimulatedArea(network, time.time()), LISTENING_LAN, time.time())
+
+    def turn(seconds: float) -> None:
+        deadline = time.time() + seconds
+        while time.time() < deadline:
+            lan.handle_timeout(time.time())
+            for packet in lan.packets_to_send(time.time()):
+                wire.sendto(packet, ("127.0.0.1", port))
+            for reader in list(reactor.readers):
+                reader.doRead()
+            reactor.advance(0.02)
+            try:
+                while True:
+                    lan.receive(wire.recv(65535), time.time())
+            except TimeoutError:
+                continue
+
+    turn(3.0)
+    assert attachments.topologies >= 1
+    topology = pipeline.history.current
+    assert topology is not None and topology.n_routers == len(network.routers)
+    # rubbish on the attachment's port is counted
+    for n in range(30):
+        wire.sendto(bytes(n + 1), ("127.0.0.1", port))
+    versions = attachments.topologies
+    turn(0.5)
+    assert attachments.stats()["ospf"]["malformed"] >= 30
+    # a change makes one version, not one per LSA
+    cost = lan.area.change(network.with_cost(network.routers[0].name, network.segments[0].name, 77), time.time())
+    lan.flood(cost, time.time())
+    turn(0.5 + CUT)
+    assert versions < attachments.topologies <= versions + 2
+    attachments.stop()
+    assert not reactor.readers
+    assert not [call for call in reactor.getDelayedCalls() if call.active() and call.func == attachments._timeout]
+    wire.close()
