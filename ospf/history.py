@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -94,8 +95,9 @@ class TopologyHistory:
 def diff(old: Topology | None, new: Topology) -> list[TopologyEvent]:
     """What a network operator would say happened between two versions, at the time of the newer one.
 
-    A row that is missing counts as down; a router whose LSAs linger while nobody is adjacent to it counts as
-    down, and so do the prefixes only it announces.
+    An interface that loses its last neighbour is a link down, even where its subnet stays announced as a
+    stub. A row that is missing counts as down; a router whose LSAs linger while nobody is adjacent to it
+    counts as down, and so do the prefixes only it announces.
     """
     events: list[TopologyEvent] = []
 
@@ -109,13 +111,13 @@ def diff(old: Topology | None, new: Topology) -> list[TopologyEvent]:
         say("router_up", dotted(router))
     old_links, new_links = _links(old), _links(new)
     for key in sorted({*old_links, *new_links}):
-        was, now = old_links.get(key), new_links.get(key)
-        if was is not None and (now is None or not now[0]) and was[0]:
-            say("link_down", str(key), _towards(was[2]))
-        elif now is not None and now[0] and (was is None or not was[0]):
-            say("link_up", str(key), _towards(now[2]))
-        if was is not None and now is not None and was[1] != now[1] and now[0]:
-            say("cost_changed", str(key), f"{was[1]} -> {now[1]}")
+        was, now = old_links.get(key, _ABSENT), new_links.get(key, _ABSENT)
+        if now.state < was.state:
+            say("link_down", str(key), f"to {was.neighbor}" if was.neighbor else "")
+        elif now.state > was.state:
+            say("link_up", str(key), f"to {now.neighbor}" if now.neighbor else "")
+        if was.state and now.state and was.cost != now.cost:
+            say("cost_changed", str(key), f"{was.cost} -> {now.cost}")
     old_prefixes, new_prefixes = _prefixes(old), _prefixes(new)
     for network, plen in sorted(old_prefixes.keys() - new_prefixes.keys()):
         say("prefix_removed", prefix_text(network, plen), old_prefixes[network, plen])
@@ -124,22 +126,27 @@ def diff(old: Topology | None, new: Topology) -> list[TopologyEvent]:
     return events
 
 
-def _towards(neighbor: str) -> str:
-    return f"to {neighbor}" if neighbor else ""
-
-
 def _routers(topology: Topology | None) -> set[int]:
     if topology is None:
         return set()
     return {int(router) for router, alive in zip(topology.routers, topology.alive, strict=False) if alive}
 
 
-def _links(topology: Topology | None) -> Mapping[LinkKey, tuple[bool, int, str]]:
+class _LinkState(NamedTuple):
+    state: int  # 0 absent or down, 1 up without a neighbour, 2 up with one
+    cost: int
+    neighbor: str
+
+
+_ABSENT = _LinkState(0, 0, "")
+
+
+def _links(topology: Topology | None) -> Mapping[LinkKey, _LinkState]:
     if topology is None:
         return {}
     t = topology.links
     return {
-        key: (bool(up), int(cost), neighbor if kind == TRANSIT else "")
+        key: _LinkState((2 if kind == TRANSIT else 1) if up else 0, int(cost), neighbor)
         for key, up, cost, neighbor, kind in zip(t.keys, t.up, t.cost, t.neighbor, t.kind, strict=True)
     }
 

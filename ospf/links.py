@@ -5,24 +5,24 @@ Covered: point-to-point (numbered, unnumbered, parallel), transit networks, stub
 check. A row is a router *interface*: traffic leaving that router through it. Edges are what SPF walks; they
 name the row whose Out counts and the row whose In counts.
 
-Two ends of parallel point-to-point links are paired by the subnet a stub link gives, by the host route of RFC
-2328 12.4.1.1 option 1, by ifIndex order for unnumbered links, and by nearness of address where the stubs are
-suppressed (RFC 6860). The two-way check is the RFC's: any link back makes the link usable, so a row may be up
-and have no opposite row for the moment in which only one router has announced a change.
+The two ends of parallel point-to-point links are paired in `ospf.pairing`. The two-way check is the RFC's:
+any link back makes the link usable, so a row may be up and have no opposite row for the moment in which only
+one router has announced a change.
 
 Left out: TOS metrics; RFC 8042 two-part metrics (network to router costs 0).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ospf.lsa import LINK_P2P, LINK_STUB, LINK_TRANSIT, LINK_VIRTUAL, NetworkLsa, RouterLink, RouterLsa
+from ospf.lsa import LINK_P2P, LINK_TRANSIT, LINK_VIRTUAL, NetworkLsa, RouterLink, RouterLsa
+from ospf.pairing import UNNUMBERED_BELOW, Half, StubIndex, mask_length, pair_ends
 
 I4 = NDArray[np.int32]
 U4 = NDArray[np.uint32]
@@ -30,8 +30,7 @@ U1 = NDArray[np.uint8]
 
 TRANSIT, STUB, EXTERNAL = 0, 1, 2
 KIND_NAMES = ("transit", "stub", "external")
-HOST_MASK = 0xFFFFFFFF
-UNNUMBERED_BELOW = 1 << 24  # link data 0.x.y.z is an ifIndex (RFC 2328 A.4.2)
+FIRST_HOSTLESS_LENGTH = 30  # a point-to-point subnet this long holds the two routers only
 
 
 def dotted(address: int) -> str:
@@ -41,12 +40,6 @@ def dotted(address: int) -> str:
 
 def prefix_text(network: int, plen: int) -> str:
     return f"{dotted(network)}/{plen}"
-
-
-def mask_length(mask: int) -> int:
-    """Prefix length of a contiguous mask, -1 for any other 32-bit pattern."""
-    inverse = ~mask & HOST_MASK
-    return 32 - inverse.bit_length() if inverse & (inverse + 1) == 0 else -1
 
 
 class LinkKey(NamedTuple):
@@ -129,17 +122,6 @@ class LinkGraph:
 
 
 @dataclass(slots=True)
-class _Half:
-    """One end of a point-to-point link description."""
-
-    vertex: int
-    target: int
-    row: int  # -1 for virtual links
-    link: RouterLink
-    peer: int = -1  # opposite row
-
-
-@dataclass(slots=True)
 class _Rows:
     """Link rows while they are being collected."""
 
@@ -197,33 +179,6 @@ class _Rows:
         )
 
 
-Stub = tuple[int, int, int, int]  # network, plen, mask, cost
-
-
-def _stubs_of(body: RouterLsa) -> tuple[list[Stub], int]:
-    """Stub links with a contiguous mask, and the number refused."""
-    stubs: list[Stub] = []
-    refused = 0
-    for link in body.links:
-        if link.type != LINK_STUB:
-            continue
-        plen = mask_length(link.link_data)
-        if plen < 0:
-            refused += 1
-        else:
-            stubs.append((link.link_id & link.link_data, plen, link.link_data, link.metric))
-    return stubs, refused
-
-
-def _longest(stubs: Iterable[Stub], address: int) -> Stub | None:
-    """The longest stub prefix (host routes apart) that contains the address."""
-    best: Stub | None = None
-    for stub in stubs:
-        if stub[1] < 32 and address & stub[2] == stub[0] and (best is None or stub[1] > best[1]):
-            best = stub
-    return best
-
-
 def _choose_networks(
     routers: Mapping[int, RouterLsa], networks: Mapping[tuple[int, int], NetworkLsa]
 ) -> dict[tuple[int, int], tuple[int, int]]:
@@ -241,51 +196,18 @@ def _choose_networks(
         for link in body.links
         if link.type == LINK_TRANSIT and link.link_id == link.link_data
     }
+    attached = {key: frozenset(body.attached) for key, body in networks.items()}
     chosen: dict[tuple[int, int], tuple[int, int]] = {}
     for router, body in routers.items():
         for link in body.links:
             if link.type != LINK_TRANSIT:
                 continue
-            candidates = [key for key in by_address.get(link.link_id, ()) if router in networks[key].attached]
+            candidates = [key for key in by_address.get(link.link_id, ()) if router in attached[key]]
             if candidates:
                 chosen[router, link.link_id] = max(
                     candidates, key=lambda key: ((key[1], key[0]) in claims, key[1])
                 )
     return chosen
-
-
-def _pair_ends(ours: list[_Half], theirs: list[_Half], stubs: Mapping[int, list[Stub]]) -> None:
-    """Give each half of the links between two routers its opposite row."""
-    if len(ours) == 1 and len(theirs) == 1:
-        ours[0].peer, theirs[0].peer = theirs[0].row, ours[0].row
-        return
-    pairs: list[tuple[int, int, int, int]] = []
-    for i, a in enumerate(ours):
-        for j, b in enumerate(theirs):
-            pairs.append((*_affinity(a, b, stubs), i, j))
-    left, right = set(range(len(ours))), set(range(len(theirs)))
-    for _, _, i, j in sorted(pairs):
-        if i in left and j in right:
-            left.remove(i)
-            right.remove(j)
-            ours[i].peer, theirs[j].peer = theirs[j].row, ours[i].row
-
-
-def _affinity(a: _Half, b: _Half, stubs: Mapping[int, list[Stub]]) -> tuple[int, int]:
-    """How surely two halves are one link: smaller is surer (rank, then distance within the rank)."""
-    x, y = a.link.link_data, b.link.link_data
-    numbered = x >= UNNUMBERED_BELOW and y >= UNNUMBERED_BELOW
-    if numbered:
-        for vertex, own, other in ((a.vertex, x, y), (b.vertex, y, x)):
-            stub = _longest(stubs[vertex], own)
-            if stub is not None and other & stub[2] == stub[0]:
-                return 0, 32 - stub[1]
-        if any(s[1] == 32 and s[0] == y for s in stubs[a.vertex]):  # RFC 2328 12.4.1.1 option 1
-            return 1, 0
-        return 3, x ^ y
-    if x < UNNUMBERED_BELOW and y < UNNUMBERED_BELOW:
-        return 2, 0  # callers hand the halves over in ifIndex order
-    return 4, 0
 
 
 def _interface_text(link_data: int) -> str:
@@ -305,132 +227,164 @@ def build_links(
     row; `known` names interface addresses ever seen per router, so that an interface which lost its
     neighbours (and is now announced as a stub) keeps its key.
     """
-    ids = tuple(sorted(routers))
-    vertex_of = {router: vertex for vertex, router in enumerate(ids)}
-    chosen = _choose_networks(routers, networks)
-    used = sorted(set(chosen.values()))
-    network_vertex = {key: len(ids) + position for position, key in enumerate(used)}
-    plens = {key: max(mask_length(networks[key].mask), 0) for key in networks}
-    bad_masks = sum(mask_length(body.mask) < 0 for body in networks.values())
-
-    rows = _Rows()
-    stubs_of: dict[int, list[Stub]] = {}
-    halves: dict[tuple[int, int, bool], list[_Half]] = {}
-    lan_edges: list[tuple[int, int, int, int]] = []  # router vertex, network vertex, cost, row
-    attachments: list[Attachment] = []
+    build = _Build(routers, networks, instance)
     external_row: dict[int, int] = {}
-    one_way = 0
-
-    for vertex, router in enumerate(ids):
-        body = routers[router]
-        stubs, refused = _stubs_of(body)
-        stubs_of[vertex] = stubs
-        bad_masks += refused
-        loose: dict[int, int] = {}  # address -> row, for interfaces whose subnet only a stub can tell
-        live: set[int] = set()
-        for link in body.links:
-            if link.type == LINK_TRANSIT:
-                live.add(link.link_data)
-                net = chosen.get((router, link.link_id))
-                key = LinkKey(instance, router, _interface_text(link.link_data))
-                if net is None:
-                    one_way += 1
-                    row = rows.add(key, vertex, link.metric, TRANSIT, address=link.link_data, up=False)
-                    loose[link.link_data] = row
-                    continue
-                network, plen = net[0] & networks[net].mask, plens[net]
-                row = rows.add(
-                    key, vertex, link.metric, TRANSIT, target=network_vertex[net],
-                    neighbor=prefix_text(network, plen), address=link.link_data,
-                )  # fmt: skip
-                rows.network[row], rows.plen[row] = network, plen
-                lan_edges.append((vertex, network_vertex[net], link.metric, row))
-            elif link.type in (LINK_P2P, LINK_VIRTUAL):
-                target = vertex_of.get(link.link_id, -1)
-                virtual = link.type == LINK_VIRTUAL
-                row = -1
-                if not virtual:
-                    numbered = link.link_data >= UNNUMBERED_BELOW
-                    key = LinkKey(instance, router, _interface_text(link.link_data))
-                    row = rows.add(
-                        key, vertex, link.metric, TRANSIT, target=target, neighbor=dotted(link.link_id),
-                        address=link.link_data if numbered else 0, up=False,
-                    )  # fmt: skip
-                    if numbered:
-                        loose[link.link_data] = row
-                        live.add(link.link_data)
-                if target < 0 or target == vertex:
-                    one_way += not virtual
-                else:
-                    halves.setdefault((vertex, target, virtual), []).append(_Half(vertex, target, row, link))
-        owner: dict[tuple[int, int], tuple[int, int]] = {}  # (network, plen) -> (address, row or -1)
-        for address in sorted(loose):
-            stub = _longest(stubs, address)
-            if stub is not None:
-                row = loose[address]
-                rows.network[row], rows.plen[row] = stub[0], stub[1]
-                owner.setdefault(stub[:2], (address, row))
-        for address in sorted(known.get(router, ())):
-            if address not in live:
-                stub = _longest(stubs, address)
-                if stub is not None:
-                    owner.setdefault(stub[:2], (address, -1))
-        for stub in stubs:
-            network, plen, _, cost = stub
-            if plen == 32:  # a host route or a loopback: no row
-                attachments.append(Attachment(network, plen, vertex, cost, -1))
-                continue
-            address, row = owner.get((network, plen), (0, -1))
-            if row < 0:
-                text = dotted(address) if address else prefix_text(network, plen)
-                row = rows.add(LinkKey(instance, router, text), vertex, cost, STUB, address=address)
-                rows.network[row], rows.plen[row] = network, plen
-                attachments.append(Attachment(network, plen, vertex, cost, row))
-            else:
-                # A point-to-point subnet with room for hosts is delivered out of the interface; one of two
-                # addresses holds the routers' own addresses only, and ends at the router.
-                attachments.append(Attachment(network, plen, vertex, cost, row if plen < 30 else -1))
+    for vertex, router in enumerate(build.ids):
+        loose, live = build.add_interfaces(vertex, router, routers[router])
+        build.add_stubs(vertex, router, loose, known.get(router, frozenset()) - live)
         if router in asbrs:
-            external_row[router] = rows.add(LinkKey(instance, router, "external"), vertex, 0, EXTERNAL)
-
-    edges: list[tuple[int, int, int, int, int]] = []
-    for vertex, net_vertex, cost, row in lan_edges:
-        edges.append((vertex, net_vertex, cost, row, -1))
-        edges.append((net_vertex, vertex, 0, -1, row))
-    for (vertex, target, virtual), ours in halves.items():
-        theirs = halves.get((target, vertex, virtual), [])
-        if not theirs:
-            one_way += 0 if virtual else len(ours)
-            continue
-        if vertex < target:
-            ours.sort(key=lambda half: half.link.link_data)
-            theirs.sort(key=lambda half: half.link.link_data)
-            _pair_ends(ours, theirs, stubs_of)
-    for (vertex, target, virtual), ours in halves.items():
-        if (target, vertex, virtual) in halves:
-            for half in ours:
-                edges.append((vertex, target, half.link.metric, half.row, half.peer))
-                if half.row >= 0:
-                    rows.up[half.row] = True
-                    if rows.reverse[half.row] < 0:
-                        rows.reverse[half.row] = half.peer
-    vertices = len(ids) + len(used)
-    edge_table = _edge_table(edges, vertices)
-    alive = _alive(edge_table, len(ids), vertices)
+            key = LinkKey(instance, router, "external")
+            external_row[router] = build.rows.add(key, vertex, 0, EXTERNAL)
+    build.join_halves()
+    vertices = len(build.ids) + len(build.used)
+    edges = _edge_table(build.edges, vertices)
+    alive = _alive(edges, len(build.ids), vertices)
+    rows = build.rows
     for row, kind in enumerate(rows.kind):
         if kind != TRANSIT:
             rows.up[row] = bool(alive[rows.vertex[row]])
     return LinkGraph(
-        routers=ids,
-        networks=tuple((key[0], key[0] & networks[key].mask, plens[key]) for key in used),
+        routers=build.ids,
+        networks=tuple((key[0], *build.subnet[key]) for key in build.used),
         links=rows.table(),
-        edges=edge_table,
+        edges=edges,
         alive=alive,
-        stubs=tuple(attachments),
+        stubs=tuple(build.attachments),
         external_row=external_row,
-        one_way=one_way,
-        bad_masks=bad_masks,
+        one_way=build.one_way,
+        bad_masks=build.bad_masks,
     )
+
+
+class _Build:
+    """What grows while the router-LSAs are read one after the other."""
+
+    def __init__(
+        self,
+        routers: Mapping[int, RouterLsa],
+        networks: Mapping[tuple[int, int], NetworkLsa],
+        instance: str,
+    ) -> None:
+        self.instance = instance
+        self.ids = tuple(sorted(routers))
+        self.vertex_of = {router: vertex for vertex, router in enumerate(self.ids)}
+        self.chosen = _choose_networks(routers, networks)
+        self.used = sorted(set(self.chosen.values()))
+        self.network_vertex = {key: len(self.ids) + i for i, key in enumerate(self.used)}
+        self.subnet = {
+            key: (key[0] & networks[key].mask, max(mask_length(networks[key].mask), 0)) for key in self.used
+        }
+        self.rows = _Rows()
+        self.stubs = {vertex: StubIndex(routers[router]) for vertex, router in enumerate(self.ids)}
+        self.halves: dict[tuple[int, int, bool], list[Half]] = {}
+        self.edges: list[tuple[int, int, int, int, int]] = []  # as the columns of EdgeTable
+        self.attachments: list[Attachment] = []
+        self.one_way = 0
+        self.bad_masks = sum(mask_length(body.mask) < 0 for body in networks.values())
+        self.bad_masks += sum(index.refused for index in self.stubs.values())
+
+    def add_interfaces(self, vertex: int, router: int, body: RouterLsa) -> tuple[dict[int, int], set[int]]:
+        """Rows of one router's transit, point-to-point and virtual links.
+
+        Returns the rows by address of those whose subnet only a stub can tell, and all addresses seen.
+        """
+        loose: dict[int, int] = {}
+        live: set[int] = set()
+        for link in body.links:
+            if link.type == LINK_TRANSIT:
+                row = self._add_transit(vertex, router, link)
+                live.add(link.link_data)
+                if not self.rows.up[row]:
+                    loose[link.link_data] = row
+            elif link.type == LINK_P2P:
+                row = self._add_point_to_point(vertex, router, link)
+                if link.link_data >= UNNUMBERED_BELOW:
+                    live.add(link.link_data)
+                    loose[link.link_data] = row
+            elif link.type == LINK_VIRTUAL:
+                self._add_half(vertex, -1, link)
+        return loose, live
+
+    def _add_transit(self, vertex: int, router: int, link: RouterLink) -> int:
+        key = LinkKey(self.instance, router, _interface_text(link.link_data))
+        net = self.chosen.get((router, link.link_id))
+        if net is None:
+            self.one_way += 1
+            return self.rows.add(key, vertex, link.metric, TRANSIT, address=link.link_data, up=False)
+        target = self.network_vertex[net]
+        network, plen = self.subnet[net]
+        row = self.rows.add(
+            key, vertex, link.metric, TRANSIT, target=target, neighbor=prefix_text(network, plen),
+            address=link.link_data,
+        )  # fmt: skip
+        self.rows.network[row], self.rows.plen[row] = network, plen
+        self.edges.append((vertex, target, link.metric, row, -1))
+        self.edges.append((target, vertex, 0, -1, row))
+        return row
+
+    def _add_point_to_point(self, vertex: int, router: int, link: RouterLink) -> int:
+        numbered = link.link_data >= UNNUMBERED_BELOW
+        row = self.rows.add(
+            LinkKey(self.instance, router, _interface_text(link.link_data)), vertex, link.metric, TRANSIT,
+            target=self.vertex_of.get(link.link_id, -1), neighbor=dotted(link.link_id),
+            address=link.link_data if numbered else 0, up=False,
+        )  # fmt: skip
+        self._add_half(vertex, row, link)
+        return row
+
+    def _add_half(self, vertex: int, row: int, link: RouterLink) -> None:
+        target = self.vertex_of.get(link.link_id, -1)
+        virtual = link.type == LINK_VIRTUAL
+        if target < 0 or target == vertex:
+            self.one_way += 1
+        else:
+            self.halves.setdefault((vertex, target, virtual), []).append(Half(vertex, target, row, link))
+
+    def add_stubs(self, vertex: int, router: int, loose: Mapping[int, int], former: Set[int]) -> None:
+        """Stub prefixes: subnets of interfaces that have a row, former interfaces, and prefixes of their own.
+
+        `former` are addresses the router is known to have had and shows no more.
+        """
+        rows = self.rows
+        owner: dict[tuple[int, int], tuple[int, int]] = {}  # (network, plen) -> (address, row or -1)
+        for address in sorted(loose):
+            stub = self.stubs[vertex].longest(address)
+            if stub is not None:
+                row = loose[address]
+                rows.network[row], rows.plen[row] = stub.network, stub.plen
+                owner.setdefault(stub[:2], (address, row))
+        for address in sorted(former):
+            stub = self.stubs[vertex].longest(address)
+            if stub is not None:
+                owner.setdefault(stub[:2], (address, -1))
+        for network, plen, _, cost in self.stubs[vertex].stubs:
+            row = -1
+            if plen < 32:  # a host route or a loopback has no row
+                address, row = owner.get((network, plen), (0, -1))
+                if row < 0:
+                    text = dotted(address) if address else prefix_text(network, plen)
+                    key = LinkKey(self.instance, router, text)
+                    row = rows.add(key, vertex, cost, STUB, address=address)
+                    rows.network[row], rows.plen[row] = network, plen
+                elif plen >= FIRST_HOSTLESS_LENGTH:
+                    row = -1
+            self.attachments.append(Attachment(network, plen, vertex, cost, row))
+
+    def join_halves(self) -> None:
+        """Pair the ends of point-to-point links and make edges of those with a link back (RFC 2328 16.1 2b)."""
+        rows = self.rows
+        for (vertex, target, virtual), ours in self.halves.items():
+            theirs = self.halves.get((target, vertex, virtual))
+            if theirs is None:
+                self.one_way += len(ours)
+            elif vertex < target:
+                pair_ends(ours, theirs, self.stubs)
+                for half in (*ours, *theirs):
+                    self.edges.append((half.vertex, half.target, half.link.metric, half.row, half.peer))
+                    if half.row >= 0:
+                        rows.up[half.row] = True
+                        if rows.reverse[half.row] < 0:
+                            rows.reverse[half.row] = half.peer
 
 
 def _edge_table(edges: list[tuple[int, int, int, int, int]], vertices: int) -> EdgeTable:

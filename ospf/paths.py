@@ -67,14 +67,20 @@ class _Sinks:
 
 
 class Paths:
-    """Shortest paths over one topology; distances are computed on demand and kept."""
+    """Shortest paths over one topology; distances are computed on demand and kept.
 
-    def __init__(self, topology: Topology) -> None:
+    `previous`, the paths of an earlier version, only saves time: distances that a change did not touch are
+    taken over from it (no reference to it is kept).
+    """
+
+    def __init__(self, topology: Topology, previous: Paths | None = None) -> None:
         self.topology = topology
         n = topology.n_vertices
         self._to = Distances(topology.edges, n)
         zero = bool(np.any((topology.edges.out_link >= 0) & (topology.edges.cost == 0)))
         self._ties = Distances(topology.edges, n, ZERO_COST_STEP) if zero else None
+        if previous is not None and not zero and _same_vertices(previous.topology, topology):
+            self._to.adopt(previous._to)
 
     @property
     def distances(self) -> F8:
@@ -281,6 +287,12 @@ class Paths:
         which = np.repeat(candidates, count)
         position = np.arange(len(which)) - np.repeat(np.cumsum(count) - count - begin, count)
         return which, found.deliver_link[position], found.deliver_share[position]
+
+
+def _same_vertices(old: Topology, new: Topology) -> bool:
+    return np.array_equal(old.routers, new.routers) and np.array_equal(
+        old.network_address, new.network_address
+    )
 
 
 def _matrix(rows: list[I8], columns: list[I8], values: list[F8], shape: tuple[int, int]) -> csr_matrix:

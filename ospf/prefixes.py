@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ospf.links import HOST_MASK, Attachment, LinkGraph, mask_length
+from ospf.links import Attachment, LinkGraph
 from ospf.lsa import (
     AS_EXTERNAL,
     FLAG_B,
@@ -33,6 +33,7 @@ from ospf.lsa import (
     RouterLsa,
     SummaryLsa,
 )
+from ospf.pairing import HOST_MASK, mask_length
 
 INTRA, INTER, EXT1, EXT2 = 0, 1, 2, 3
 ROUTE_TYPE_NAMES = ("intra", "inter", "external-1", "external-2")

@@ -28,6 +28,7 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 
+MOST_CHANGED_VERTICES = 64  # beyond that many, checking costs more than it saves
 ZERO_COST_STEP = 2.0**-20  # far below 1 / vertices, exactly representable beside 2**32
 
 
@@ -53,6 +54,27 @@ class Distances:
         rows: F8 = self._to[vertices]
         return rows
 
+    def adopt(self, old: Distances) -> int:
+        """Take over what a change of edges left valid; the number of vertices whose distances were kept.
+
+        Both must number the same vertices. Distances to t stay right if they still solve Bellman's equation
+        at every vertex whose edges changed; with no circle of zero cost (the caller's duty) its solution is
+        unique.
+        """
+        changed = _changed_rows(old._forward, self._forward)
+        if len(changed) > MOST_CHANGED_VERTICES:
+            return 0
+        valid = old._have.copy()
+        start, dst, cost = self._forward.indptr, self._forward.indices, self._forward.data
+        for u in changed.tolist():
+            leaving = slice(start[u], start[u + 1])
+            best = (old._to[:, dst[leaving]] + cost[leaving]).min(axis=1, initial=np.inf)
+            best[u] = 0.0
+            valid &= best == old._to[:, u]
+        self._to[valid] = old._to[valid]
+        self._have |= valid
+        return int(valid.sum())
+
     def source(self, vertex: int) -> F8:
         """[V]: the distance from `vertex` to every vertex."""
         row: F8 = dijkstra(self._forward, indices=vertex)
@@ -72,6 +94,19 @@ def _least_cost(src: I4, dst: I4, cost: F8, n: int) -> csr_matrix:
     first = np.ones(len(src), dtype=np.bool_)
     first[1:] = (src[1:] != src[:-1]) | (dst[1:] != dst[:-1])
     return csr_matrix((cost[first], (src[first], dst[first])), shape=(n, n))
+
+
+def _changed_rows(old: csr_matrix, new: csr_matrix) -> I8:
+    """Vertices whose least-cost edges differ."""
+    if old.nnz == new.nnz and np.array_equal(old.indices, new.indices):
+        differs = np.flatnonzero(old.data != new.data)
+        return np.unique(np.searchsorted(new.indptr, differs, "right") - 1)
+    rows = np.arange(old.shape[0])
+    there = np.repeat(rows, np.diff(old.indptr)), old.indices, old.data
+    here = np.repeat(rows, np.diff(new.indptr)), new.indices, new.data
+    both = np.array([np.concatenate(pair) for pair in zip(there, here, strict=True)])
+    edges, count = np.unique(both, axis=1, return_counts=True)
+    return np.unique(edges[0, count == 1]).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -149,6 +149,20 @@ def test_up_events_mirror_down_events() -> None:
     assert events(line(cut=True), line()) == [(flip[kind], subject, detail) for kind, subject, detail in CUT]
 
 
+def test_interface_that_loses_its_neighbour_but_stays_a_stub() -> None:
+    net = stub("10.0.0.0/24", 5)
+    joined = build_topology(
+        [router(A, p2p(B, "10.0.0.1", 5), net), router(B, p2p(A, "10.0.0.2", 5), net)], version=1, time=1.0
+    )
+    known = {0x01010101: {0x0A000001}, 0x02020202: {0x0A000002}}
+    apart = build_topology([router(A, net), router(B, net)], version=2, time=2.0, known=known)
+    assert events(joined, apart) == [
+        ("link_down", f"{A}:10.0.0.1", f"to {B}"),
+        ("link_down", f"{B}:10.0.0.2", f"to {A}"),
+    ]
+    assert [kind for kind, _, _ in events(apart, joined)] == ["link_up", "link_up"]
+
+
 def test_first_version_is_all_new() -> None:
     kinds = [kind for kind, _, _ in events(None, line())]
     assert kinds.count("router_up") == 3 and kinds.count("link_up") == 6 and kinds.count("prefix_added") == 2

@@ -1,0 +1,118 @@
+"""Which two link descriptions are the two ends of one point-to-point link; and which stub is which interface.
+
+RFC 2328 leaves the far end of a link unnamed: a router-LSA tells the neighbour's router id and its *own*
+interface address or ifIndex. Between two routers with one link that is enough. With several, ends are paired
+by what is surest: a subnet that a stub link gives and both addresses lie in; the host route of 12.4.1.1
+option 1; the order of ifIndex when both ends are unnumbered; nearness of the addresses (stubs suppressed, RFC
+6860); what is left, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ospf.lsa import LINK_STUB, RouterLink, RouterLsa
+
+HOST_MASK = 0xFFFFFFFF
+UNNUMBERED_BELOW = 1 << 24  # link data 0.x.y.z is an ifIndex (RFC 2328 A.4.2)
+MOST_COMPARED = 10_000  # pairs of ends; more parallel links than that are paired in order of address
+
+
+def mask_length(mask: int) -> int:
+    """Prefix length of a contiguous mask, -1 for any other 32-bit pattern."""
+    inverse = ~mask & HOST_MASK
+    return 32 - inverse.bit_length() if inverse & (inverse + 1) == 0 else -1
+
+
+class Stub(NamedTuple):
+    network: int
+    plen: int
+    mask: int
+    cost: int
+
+
+class StubIndex:
+    """The stub links of one router-LSA; `refused` counts those without a contiguous mask."""
+
+    def __init__(self, body: RouterLsa) -> None:
+        self.stubs: list[Stub] = []
+        self.hosts: set[int] = set()
+        self.refused = 0
+        self._by_mask: dict[int, dict[int, Stub]] = {}
+        for link in body.links:
+            if link.type != LINK_STUB:
+                continue
+            mask = link.link_data
+            plen = mask_length(mask)
+            if plen < 0:
+                self.refused += 1
+                continue
+            stub = Stub(link.link_id & mask, plen, mask, link.metric)
+            self.stubs.append(stub)
+            if plen == 32:
+                self.hosts.add(stub.network)
+            else:
+                self._by_mask.setdefault(mask, {}).setdefault(stub.network, stub)
+        self._masks = sorted(self._by_mask, reverse=True)
+
+    def longest(self, address: int) -> Stub | None:
+        """The longest stub prefix (host routes apart) that contains the address."""
+        for mask in self._masks:
+            stub = self._by_mask[mask].get(address & mask)
+            if stub is not None:
+                return stub
+        return None
+
+
+@dataclass(slots=True)
+class Half:
+    """One end of a point-to-point or virtual link, as its router describes it."""
+
+    vertex: int
+    target: int
+    row: int  # -1 for virtual links
+    link: RouterLink
+    peer: int = -1  # row of the opposite end
+
+
+def pair_ends(ours: list[Half], theirs: list[Half], stubs: Mapping[int, StubIndex]) -> None:
+    """Set `peer` of the halves between two routers, one to one; `stubs` is by vertex.
+
+    Where the counts differ, the least sure halves stay without a peer.
+    """
+    if len(ours) == 1 and len(theirs) == 1:
+        ours[0].peer, theirs[0].peer = theirs[0].row, ours[0].row
+        return
+    ours.sort(key=lambda half: half.link.link_data)
+    theirs.sort(key=lambda half: half.link.link_data)
+    if len(ours) * len(theirs) > MOST_COMPARED:
+        order = [(i, i) for i in range(min(len(ours), len(theirs)))]
+    else:
+        ranked = sorted(
+            (*_affinity(a, b, stubs), i, j) for i, a in enumerate(ours) for j, b in enumerate(theirs)
+        )
+        order = [(i, j) for _, _, i, j in ranked]
+    left, right = set(range(len(ours))), set(range(len(theirs)))
+    for i, j in order:
+        if i in left and j in right:
+            left.remove(i)
+            right.remove(j)
+            ours[i].peer, theirs[j].peer = theirs[j].row, ours[i].row
+
+
+def _affinity(a: Half, b: Half, stubs: Mapping[int, StubIndex]) -> tuple[int, int]:
+    """How surely two halves are one link: smaller is surer (rank, then distance within the rank)."""
+    x, y = a.link.link_data, b.link.link_data
+    if x < UNNUMBERED_BELOW and y < UNNUMBERED_BELOW:
+        return 2, 0  # equal rank: the order of ifIndex decides
+    if x < UNNUMBERED_BELOW or y < UNNUMBERED_BELOW:
+        return 4, 0
+    for vertex, own, other in ((a.vertex, x, y), (b.vertex, y, x)):
+        stub = stubs[vertex].longest(own)
+        if stub is not None and other & stub.mask == stub.network:
+            return 0, 32 - stub.plen
+    if y in stubs[a.vertex].hosts and x in stubs[b.vertex].hosts:  # RFC 2328 12.4.1.1 option 1
+        return 1, x ^ y
+    return 3, x ^ y
