@@ -156,7 +156,8 @@ class ExportingProcess:
                 chunk.sent = 0
                 known.update(chunk.records)
         fresh = [row for row in rows if row not in known]
-        self._options.append(_Chunk(set_id, fresh, True, True))
+        if fresh:
+            self._options.append(_Chunk(set_id, fresh, True, True))
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """Everything due: templates, then options (paced), then data."""
@@ -179,8 +180,8 @@ class ExportingProcess:
 
     def handle_timeout(self, now: float) -> None:
         """Queue the refresh when it is due; the next datagrams_to_send sends it."""
-        if self._refresh_at is not None and now < self._refresh_at:
-            return
+        if self._refresh_at is not None and self._refresh_at - self._refresh_seconds <= now < self._refresh_at:
+            return  # a clock that was set back does not put the refresh off
         self._refresh_at = now + self._refresh_seconds
         self._announced.clear()
         self._options = deque(_Chunk(set_id, list(rows), True, True) for set_id, rows in self._tables.items())

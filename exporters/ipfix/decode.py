@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from exporters.errors import IpfixDecodeError
 from exporters.ipfix.batch import RecordBatch
+from exporters.ipfix.held import HeldSet, HeldSets, HeldStats
 from exporters.ipfix.message import (
     HEADER,
     ONE_SET,
@@ -51,14 +52,17 @@ class Limits:
     max_fields_per_template: int = 1024
     max_domains: int = 1024  # observation domains with sequence state
     template_lifetime: float | None = 1800.0  # RFC 7011 8.4: at least three times the exporter's refresh
+    max_held_octets: int = 1 << 20  # data sets waiting for their template
+    max_held_seconds: float = 120.0
 
 
 Counts = NDArray[np.int64]
+_LATE: Final = -1  # in place of a sequence number: a held set, its message was accounted for when it came
 DEFAULT_LIMITS: Final = Limits()
 
 
 @dataclass
-class DecodeStats(SequenceStats, CacheStats):
+class DecodeStats(SequenceStats, CacheStats, HeldStats):
     """Everything that came in and everything that was dropped."""
 
     messages: int = 0  # well-formed ones
@@ -66,8 +70,6 @@ class DecodeStats(SequenceStats, CacheStats):
     records: int = 0  # data records decoded, options records included
     options_records: int = 0
     malformed: int = 0  # messages discarded
-    missing_template_sets: int = 0  # data sets nobody could read
-    missing_template_octets: int = 0
     reserved_sets: int = 0  # set ids 0, 1, 4..255
     unusable_fields: int = 0  # fields of new templates whose length their type cannot have
     domains_evicted: int = 0
@@ -124,6 +126,7 @@ class SessionDecoder:
             max_fields=limits.max_template_fields,
             lifetime=limits.template_lifetime,
         )
+        self._held = HeldSets(limits.max_held_octets, limits.max_held_seconds, self.stats)
         self._sequences: dict[int, SequenceCheck] = {}
 
     def receive(self, datagrams: Sequence[bytes], now: float) -> list[RecordBatch]:
@@ -148,7 +151,7 @@ class SessionDecoder:
                     number = arrived.add(odid, sequence, export_time)
                     waiting = ready.get(odid << 16 | set_id) or self._find(odid, set_id, call)
                     if waiting is None:
-                        self._missing(number, size - ONE_SET.size, call)
+                        self._hold(number, odid, set_id, datagram[ONE_SET.size :], call)
                     else:
                         waiting.bodies.append(datagram[ONE_SET.size :])
                         waiting.messages.append(number)
@@ -177,7 +180,7 @@ class SessionDecoder:
                 elif raw.body:
                     waiting = self._find(header.odid, raw.set_id, call)
                     if waiting is None:
-                        self._missing(number, len(raw.body), call)
+                        self._hold(number, header.odid, raw.set_id, bytes(raw.body), call)
                     else:
                         waiting.bodies.append(bytes(raw.body))
                         waiting.messages.append(number)
@@ -197,6 +200,7 @@ class SessionDecoder:
             if isinstance(item, Template):
                 if self.templates.install(odid, item, call.now) is item:
                     self.stats.unusable_fields += plan(item).unusable
+                self._release(odid, item.template_id, call)
             elif item.template_id == set_id:  # RFC 7011 8.1: all of a kind
                 self.templates.withdraw_all(odid, options=set_id == OPTIONS_SET)
             else:
@@ -213,10 +217,16 @@ class SessionDecoder:
         call.ready[odid << 16 | set_id] = waiting
         return waiting
 
-    def _missing(self, number: int, octets: int, call: _Call) -> None:
-        self.stats.missing_template_sets += 1
-        self.stats.missing_template_octets += octets
+    def _hold(self, number: int, odid: int, set_id: int, body: bytes, call: _Call) -> None:
         call.arrived.uncounted.add(number)
+        self._held.put(odid, set_id, HeldSet(body, call.arrived.export_time[number], call.now))
+
+    def _release(self, odid: int, set_id: int, call: _Call) -> None:
+        waiting = self._find(odid, set_id, call)
+        for held in self._held.take(odid, set_id, call.now) if waiting else ():
+            assert waiting
+            waiting.bodies.append(held.body)
+            waiting.messages.append(call.arrived.add(odid, _LATE, held.export_time))
 
     def _decode(self, call: _Call) -> tuple[list[RecordBatch], Counts]:
         """The batches, and how many data records each message had."""
@@ -281,11 +291,14 @@ class SessionDecoder:
         return decode_variable(way, octets, walk), counts
 
     def _account(self, arrived: _Arrived, records: Counts) -> None:
-        self.stats.messages += len(arrived.odid) - len(arrived.broken)
+        late = {number for number, sequence in enumerate(arrived.sequence) if sequence == _LATE}
+        self.stats.messages += len(arrived.odid) - len(arrived.broken | late)
         inexact = arrived.uncounted | arrived.broken
-        if not inexact and self._in_step(arrived, records):
+        if not inexact and not late and self._in_step(arrived, records):
             return
         for number, count in enumerate(records.tolist()):
+            if number in late:
+                continue
             check = self._sequence(arrived.odid[number])
             check.account(arrived.sequence[number], count, exact=number not in inexact, stats=self.stats)
 
