@@ -68,6 +68,7 @@ class ServiceStats:
     rows: int = 0
     overflow_rows: int = 0
     source_errors: int = 0
+    refused: int = 0  # sends after which the gateway turned out not to be there
 
 
 class AgentService:
@@ -385,7 +386,10 @@ class AgentService:
         datagrams = self._process.datagrams_to_send(now)
         if not datagrams:
             return
-        refused = self._sender.send(datagrams) < len(datagrams)
+        self._sender.last_error = ""  # also set when an earlier datagram was refused and this one was taken
+        self._sender.send(datagrams)
+        refused = bool(self._sender.last_error)
+        self.stats.refused += refused
         if refused != self._refused:
             self._refused = refused
             if refused:
