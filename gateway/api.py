@@ -145,7 +145,7 @@ def link(published: Published, row: int) -> Document:
                 "source": talker.source,
                 "destination": talker.destination,
                 "app": apps.name[talker.app],
-                "bits_per_second": talker.bits_per_second,
+                "bits_per_second": float(talker.bits_per_second),
             }
             for talker in sorted(published.talkers, key=lambda t: -t.bits_per_second)
             if talker.link == row

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
+import numpy as np
 from twisted.logger import Logger
 from twisted.web.http import Request
 from twisted.web.resource import EncodingResourceWrapper, Resource
@@ -278,9 +279,19 @@ class Arguments:
             raise QueryError(name[:40], "is not a parameter of this question", "leave it out")
 
 
+def plain_number(value: Any) -> Any:
+    """What numpy counted, as the number it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+ENCODER = msgspec.json.Encoder(enc_hook=plain_number)
+
+
 def document(made: Any, status: int = 200) -> Answer:
     """JSON, one document, newline at the end."""
-    return Answer(status, JSON, msgspec.json.encode(made) + b"\n")
+    return Answer(status, JSON, ENCODER.encode(made) + b"\n")
 
 
 def refusal(status: int, at: str, problem: str, remedy: str) -> Answer:

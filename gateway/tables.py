@@ -19,16 +19,24 @@ from gateway import units
 
 Document = Mapping[str, Any]
 
-BAR_CELLS = 10
+BAR_CELLS = 8
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HOT, WARM = 0.9, 0.75
 SHOWN_APPS = 3
+LEAST = 12  # cells an elastic column keeps
 
 
 def plain(value: object, style: str = "") -> Text:
     """Text that cannot be markup or a terminal escape; None is a dash."""
     text = "-" if value is None else str(value)
     return Text("".join(c if c.isprintable() else "·" for c in text), style=style)
+
+
+def elastic(value: object) -> Text:
+    """Text of the column that gives way when the terminal is narrow: one line, cut with an ellipsis."""
+    text = plain(value)
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
 
 
 def when(text: str | None) -> str:
@@ -49,15 +57,15 @@ def bar(share: float | None, cells: int = BAR_CELLS) -> Text:
 def links(documents: Sequence[Document], app: str | None = None) -> RenderableType:
     """One line per link; with `app`, that application's rate comes first."""
     table = _table()
-    table.add_column("link", overflow="fold")
-    table.add_column("towards", overflow="fold")
+    table.add_column("link", no_wrap=True)
+    table.add_column("towards", no_wrap=True)
     if app is not None:
         table.add_column(plain(app), justify="right", no_wrap=True)
     table.add_column("rate", justify="right", no_wrap=True)
     table.add_column("of", justify="right", no_wrap=True)
     table.add_column("used", justify="right", no_wrap=True)
     table.add_column("", width=BAR_CELLS, no_wrap=True)
-    table.add_column("applications", no_wrap=True, overflow="ellipsis", ratio=1, min_width=16)
+    table.add_column("applications", min_width=LEAST)
     for d in documents:
         table.add_row(
             plain(d.get("name") or d["id"]),
@@ -67,7 +75,7 @@ def links(documents: Sequence[Document], app: str | None = None) -> RenderableTy
             plain(_capacity(d)),
             plain(units.percent(d.get("utilisation"))) if d["up"] else Text("down", "red"),
             bar(d.get("utilisation")) if d["up"] else Text(""),
-            plain(", ".join(f"{n} {_short(r)}" for n, r in list(d["apps"].items())[:SHOWN_APPS])),
+            elastic(", ".join(f"{n} {_short(r)}" for n, r in list(d["apps"].items())[:SHOWN_APPS])),
             style="" if d["up"] else "dim",
         )
     return table
@@ -94,7 +102,7 @@ def link(d: Document) -> RenderableType:
     parts: list[RenderableType] = [facts]
     if d.get("applications"):
         table = _table()
-        table.add_column("application", overflow="fold")
+        table.add_column("application", no_wrap=True)
         for name in ("rate", "octets", "packets"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("share of octets", justify="right", no_wrap=True)
@@ -109,7 +117,7 @@ def link(d: Document) -> RenderableType:
     if d.get("talkers"):
         table = _table()
         for name in ("source", "destination", "application"):
-            table.add_column(name, overflow="fold")
+            table.add_column(name, no_wrap=True)
         table.add_column("rate", justify="right", no_wrap=True)
         for talker in d["talkers"]:
             table.add_row(
@@ -123,15 +131,15 @@ def link(d: Document) -> RenderableType:
 def routers(documents: Sequence[Document]) -> RenderableType:
     table = _table()
     table.add_column("router", no_wrap=True)
-    table.add_column("name", overflow="fold")
+    table.add_column("name", no_wrap=True)
     for name in ("links up", "forwarded", "sourced", "sunk"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("neighbours", overflow="ellipsis", no_wrap=True, ratio=1, min_width=16)
+    table.add_column("neighbours", min_width=LEAST)
     for d in documents:
         table.add_row(
             plain(d["router"]), plain(d["name"] or "-"), plain(f"{d['links_up']} / {d['links']}"),
             *(plain(units.bits_per_second(d[f"{k}_bits_per_second"])) for k in ("forwarded", "sourced", "sunk")),
-            plain(", ".join(d["neighbors"])), style="" if d["up"] else "dim",
+            elastic(", ".join(d["neighbors"])), style="" if d["up"] else "dim",
         )  # fmt: skip
     return table
 
@@ -139,7 +147,7 @@ def routers(documents: Sequence[Document]) -> RenderableType:
 def apps(documents: Sequence[Document]) -> RenderableType:
     table = _table()
     table.add_column("id", justify="right", no_wrap=True)
-    table.add_column("application", overflow="fold")
+    table.add_column("application", no_wrap=True)
     for name in ("rate", "share"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", width=BAR_CELLS)
@@ -156,16 +164,16 @@ def apps(documents: Sequence[Document]) -> RenderableType:
 
 def agents(documents: Sequence[Document]) -> RenderableType:
     table = _table()
-    table.add_column("host", overflow="fold")
+    table.add_column("host", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    table.add_column("addresses", overflow="ellipsis", no_wrap=True, min_width=15)
+    table.add_column("addresses", min_width=LEAST)
     table.add_column("gateway", no_wrap=True)
     for name in ("last report", "records", "lost", "layer"):
         table.add_column(name, justify="right", no_wrap=True)
     for d in documents:
         table.add_row(
             plain(d["name"] or d["id"]), plain("live", "green") if d["live"] else plain("silent", "red"),
-            plain(", ".join(d["addresses"])), plain(d["gateway"] or "-"),
+            elastic(", ".join(d["addresses"])), plain(d["gateway"] or "-"),
             plain(units.duration(d["age_seconds"]) + " ago"), plain(f"{d['records']:,}"),
             plain(f"{d['lost']:,}", "red" if d["lost"] else ""), plain(d["layer"]),
         )  # fmt: skip
@@ -178,13 +186,13 @@ def matrix(documents: Sequence[Document]) -> RenderableType:
     table.add_column("to", no_wrap=True)
     table.add_column("rate", justify="right", no_wrap=True)
     table.add_column("", width=BAR_CELLS)
-    table.add_column("applications", overflow="ellipsis", no_wrap=True, ratio=1, min_width=16)
+    table.add_column("applications", min_width=LEAST)
     most = max((d["bits_per_second"] for d in documents), default=0.0)
     for d in documents:
         table.add_row(
             plain(d["source"]), plain(d["destination"]), plain(units.bits_per_second(d["bits_per_second"])),
             _share_bar(d["bits_per_second"] / most if most else 0.0),
-            plain(", ".join(f"{n} {_short(r)}" for n, r in list(d["apps"].items())[:SHOWN_APPS])),
+            elastic(", ".join(f"{n} {_short(r)}" for n, r in list(d["apps"].items())[:SHOWN_APPS])),
         )  # fmt: skip
     return table
 
@@ -200,9 +208,9 @@ def path(d: Document) -> RenderableType:
         ]
     )
     table = _table()
-    table.add_column("router", overflow="fold")
-    table.add_column("in by", overflow="fold")
-    table.add_column("out by", overflow="fold")
+    table.add_column("router", no_wrap=True)
+    table.add_column("in by", no_wrap=True)
+    table.add_column("out by", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("", width=BAR_CELLS)
     table.add_column("cost so far", justify="right", no_wrap=True)
@@ -228,7 +236,7 @@ def topology(d: Document) -> RenderableType:
     names = {r["router"]: r["name"] for r in d["routers"]}
     table = _table()
     for name in ("router", "interface", "towards"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=True)
     table.add_column("kind", no_wrap=True)
     table.add_column("cost", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
@@ -249,7 +257,7 @@ def events(documents: Sequence[Document]) -> RenderableType:
     table = _table()
     table.add_column("time (UTC)", no_wrap=True)
     table.add_column("event", no_wrap=True)
-    table.add_column("what", overflow="fold")
+    table.add_column("what", no_wrap=True)
     table.add_column("detail", overflow="fold")
     for d in documents:
         kind = d["kind"]
@@ -285,7 +293,7 @@ def status(d: Document) -> RenderableType:
     lost = {(each["component"], each["counter"]) for each in d["losses"]}
     table = _table()
     table.add_column("component", no_wrap=True)
-    table.add_column("counter", overflow="fold")
+    table.add_column("counter", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     rows = [(c, k, v) for c, counters in d["components"].items() for k, v in counters.items() if v]
     rows += [(x["component"], x["counter"], x["value"]) for x in d["losses"] if x["component"] not in d["components"]]
@@ -302,7 +310,7 @@ def status(d: Document) -> RenderableType:
 
 
 def _table() -> Table:
-    return Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    return Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
 
 
 def _pairs(pairs: Iterable[tuple[str, object]]) -> Table:

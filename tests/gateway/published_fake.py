@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gateway.demo.area import SimulatedArea
-from gateway.demo.network import Network, NetworkBuilder
+from gateway.demo.network import STUB, Network, NetworkBuilder
 from gateway.published import (
     Agent,
     AppColumns,
@@ -76,9 +76,11 @@ def small(**changes: Any) -> Published:
 
 
 def topology_of(network: Network, version: int = 7, time: float = NOW - 600) -> Topology:
-    """The topology; the gateway has seen every interface address before."""
+    """The topology; the gateway has seen every interface address that a working OSPF neighbour proves."""
+    inner = {segment.name for segment in network.segments if segment.kind != STUB}
     known = {
-        router.id: {end.address for end in network.interfaces[router.name] if end.address} for router in network.routers
+        router.id: {end.address for end in network.interfaces[router.name] if end.address and end.segment in inner}
+        for router in network.routers
     }
     return build_topology(SimulatedArea(network, time).lsas(time), version=version, time=time, known=known)
 
