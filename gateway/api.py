@@ -3,7 +3,7 @@
 One function per question; each takes the immutable `Published` and already-read parameters, and never waits.  Names
 and units are those of design.md: octets, packets, bits_per_second; times are RFC 3339 UTC text; an unknown capacity or
 time is null.  A link is one router interface, its traffic the traffic *leaving* that router; the extra keys after
-design.md's (`name`, `capacity_bits_per_second`, `utilisation`) may grow, the others stay.
+design.md's (`name`, `towards`, `capacity_bits_per_second`, `utilisation`) may grow, the others stay.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from gateway.units import rfc3339
 from ospf.links import LinkKey, dotted
 
 Document = dict[str, Any]
+Names = Mapping[str, str]  # router id -> name shown
+NO_NAMES: Names = {}
 
 LOSS_WORDS = {
     "lost", "dropped", "malformed", "missing", "unroutable", "unreachable", "evicted", "overflow", "overflowed",
@@ -33,7 +35,12 @@ NO_LOSS_COMPONENTS = {"http"}  # a question refused loses nothing
 
 
 def links(
-    published: Published, *, top: int | None = None, app: str | None = None, router: str | None = None
+    published: Published,
+    names: Names = NO_NAMES,
+    *,
+    top: int | None = None,
+    app: str | None = None,
+    router: str | None = None,
 ) -> list[Document]:
     """Links, busiest first (with `app`: those that carry it, by its rate); ties in ifIndex order."""
     table = published.links
@@ -52,7 +59,7 @@ def links(
         keep &= carries
     rows = np.flatnonzero(keep)
     rows = rows[np.argsort(-rate[rows], kind="stable")]
-    return [link_document(published, int(row)) for row in (rows if top is None else rows[:top])]
+    return [link_document(published, int(row), names) for row in (rows if top is None else rows[:top])]
 
 
 def select(
@@ -81,7 +88,7 @@ def find_link(published: Published, text: str) -> int:
     raise NothingFound("link", f"no link {text!r}", "`anemone links` lists them: give an id, a name or an ifIndex")
 
 
-def link_document(published: Published, row: int) -> Document:
+def link_document(published: Published, row: int, names: Names = NO_NAMES) -> Document:
     """One link in the shape of design.md; `apps` holds what flows now, biggest first."""
     table = published.links
     capacity = float(table.capacity[row])
@@ -106,9 +113,17 @@ def link_document(published: Published, row: int) -> Document:
             if published.link_apps.bits_per_second[cell] > 0
         },
         "name": table.name[row],
+        "towards": towards(published, row, names),
         "capacity_bits_per_second": capacity or None,
         "utilisation": rate / capacity if capacity else None,
     }
+
+
+def towards(published: Published, row: int, names: Names) -> str:
+    """Where a link leads, in words: the neighbour's name or id, the LAN's or stub's prefix, or `external`."""
+    table = published.links
+    place = table.interface[row] if table.kind[row] == "stub" else table.kind[row]
+    return names.get(table.neighbor[row]) or table.neighbor[row] or place
 
 
 def cells_of_link(published: Published, row: int) -> NDArray[np.int64]:
@@ -119,12 +134,12 @@ def cells_of_link(published: Published, row: int) -> NDArray[np.int64]:
     return cells[np.lexsort((-table.octets[cells].astype(np.float64), -table.bits_per_second[cells]))]
 
 
-def link(published: Published, row: int) -> Document:
+def link(published: Published, row: int, names: Names = NO_NAMES) -> Document:
     """Everything about one link: the list's keys, In counters, every application and the top talkers."""
     table, cell_table, apps = published.links, published.link_apps, published.apps
     octets = int(table.octets[row])
     changed = float(table.last_change[row])
-    return link_document(published, row) | {
+    return link_document(published, row, names) | {
         "in_octets": int(table.in_octets[row]),
         "in_packets": int(table.in_packets[row]),
         "in_bits_per_second": float(table.in_bits_per_second[row]),
@@ -153,7 +168,7 @@ def link(published: Published, row: int) -> Document:
     }
 
 
-def routers(published: Published, names: Mapping[str, str]) -> list[Document]:
+def routers(published: Published, names: Names = NO_NAMES) -> list[Document]:
     """Every router seen, by router id, with the traffic of the last closed bin; `names` router id -> name shown.
 
     `forwarded` is all that leaves by the router's interfaces; `sourced` entered the network at it, `sunk` left the
@@ -242,7 +257,7 @@ def agent_document(agent: Agent, now: float) -> Document:
     }
 
 
-def matrix(published: Published) -> list[Document]:
+def matrix(published: Published, names: Names = NO_NAMES) -> list[Document]:
     """Traffic from router to router (or LAN), biggest pair first, split by application."""
     table = published.matrix
     pairs: dict[tuple[str, str], dict[str, float]] = {}
@@ -255,6 +270,8 @@ def matrix(published: Published) -> list[Document]:
         {
             "source": source,
             "destination": destination,
+            "source_name": names.get(source, ""),
+            "destination_name": names.get(destination, ""),
             "bits_per_second": sum(split.values()),
             "apps": dict(sorted(split.items(), key=lambda item: -item[1])),
         }

@@ -156,7 +156,7 @@ class Answers:
             "routers": lambda published, given: api.routers(published, sources.names),
             "apps": lambda published, given: api.apps(published),
             "agents": lambda published, given: api.agents(published),
-            "matrix": lambda published, given: api.matrix(published),
+            "matrix": lambda published, given: api.matrix(published, sources.names),
             "path": self._path,
             "topology": self._topology,
             "topology/diff": self._topology_diff,
@@ -205,7 +205,8 @@ class Answers:
             return self._health(published)
         if path.startswith("/api/link/"):
             given.none_left()
-            return document(api.link(published, api.find_link(published, path.removeprefix("/api/link/"))))
+            row = api.find_link(published, path.removeprefix("/api/link/"))
+            return document(api.link(published, row, self._sources.names))
         make = self._documents.get(path.removeprefix("/api/")) if path.startswith("/api/") else None
         if make is None:
             known = ", ".join(f"/api/{name}" for name in [*self._documents, "link/ID"])
@@ -226,7 +227,7 @@ class Answers:
         count = None if top is None else query.whole_number("top", top)
         wanted = None if router is None else query.router_id("router", router)
         if at is None:
-            return api.links(published, top=count, app=app, router=wanted)
+            return api.links(published, self._sources.names, top=count, app=app, router=wanted)
         if self._sources.history is None:
             raise NothingFound("at", "this gateway keeps no history", "ask without `at`")
         return api.select(self._sources.history(at), top=count, app=app, router=wanted)

@@ -125,8 +125,9 @@ def path(published: Published, source: int, destination: int, names: Mapping[str
         }
         for router, ingress, egress, share, distance in paths.trace(vertex, row)
     ]
-    if hops and hops[0]["ingress"] is None:
-        hops[0]["ingress"] = _link_id(held, entry)
+    for hop in hops:
+        if hop["ingress"] is None and hop["router"] == hops[0]["router"]:
+            hop["ingress"] = _link_id(held, entry)
     return {
         "source": {
             "address": dotted(source),

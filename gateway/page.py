@@ -140,7 +140,7 @@ class PageModel:
 def page_model(published: Published, version: str, names: Mapping[str, str]) -> PageModel:
     """All the page shows, formatted."""
     colours = app_colours(published)
-    links = top_links(published)
+    links = top_links(published, names)
     apps = api.apps(published)
     agents = sorted(published.agents, key=lambda agent: (agent.live, -agent.lost, agent.name))
     losses = sorted(api.losses(published), key=lambda loss: -loss["value"])
@@ -154,7 +154,7 @@ def page_model(published: Published, version: str, names: Mapping[str, str]) -> 
         facts=_facts(published, len(losses)),
         drawing=drawing,
         busiest_relative=units.bits_per_second(drawing.busiest_relative),
-        links=tuple(_link_row(link, colours, busiest, names) for link in links),
+        links=tuple(_link_row(link, colours, busiest) for link in links),
         more_links=len(published.links) - len(links),
         apps=tuple(_app_row(app, colours, apps[0]["bits_per_second"]) for app in apps[:TOP_APPS]),
         more_apps=max(0, len(apps) - TOP_APPS),
@@ -202,7 +202,7 @@ def render_starting(version: str) -> str:
     return _environment().get_template("starting.html.j2").render(version=version)
 
 
-def top_links(published: Published) -> list[api.Document]:
+def top_links(published: Published, names: Mapping[str, str]) -> list[api.Document]:
     """What an operator looks at first: links that are down, then the fullest, then the busiest of unknown capacity."""
     table = published.links
     capacity = np.where(table.capacity > 0, table.capacity, np.inf)
@@ -211,7 +211,7 @@ def top_links(published: Published) -> list[api.Document]:
     order = np.lexsort((-table.bits_per_second, -used))
     working = [int(row) for row in order if table.up[row] and table.bits_per_second[row] > 0]
     chosen = [*failed[:TOP_FAILED], *working][:TOP_LINKS]
-    return [api.link_document(published, row) for row in chosen]
+    return [api.link_document(published, row, names) for row in chosen]
 
 
 def app_colours(published: Published) -> dict[str, str]:
@@ -240,7 +240,7 @@ def _facts(published: Published, causes: int) -> tuple[Fact, ...]:
     )  # fmt: skip
 
 
-def _link_row(link: api.Document, colours: dict[str, str], busiest: float, names: Mapping[str, str]) -> LinkRow:
+def _link_row(link: api.Document, colours: dict[str, str], busiest: float) -> LinkRow:
     rate, capacity = link["bits_per_second"], link["capacity_bits_per_second"]
     full = capacity or busiest or 1.0
     shown = list(link["apps"].items())[:SEGMENTS]
@@ -251,13 +251,10 @@ def _link_row(link: api.Document, colours: dict[str, str], busiest: float, names
     ]
     if rest > 0.001 * rate:
         pieces.append(Segment("cx", 100 * rest / full, f"others {units.bits_per_second(rest)}"))
-    towards = names.get(link["neighbor"], link["neighbor"]) or (
-        link["interface"] if link["kind"] == "stub" else link["kind"]
-    )
     return LinkRow(
         id=link["id"],
         name=link["name"],
-        towards=towards,
+        towards=link["towards"],
         up=link["up"],
         level=level_of(rate, capacity or 0.0, busiest) if link["up"] else "down",
         rate=units.bits_per_second(rate),

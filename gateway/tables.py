@@ -62,7 +62,8 @@ def links(documents: Sequence[Document], app: str | None = None) -> RenderableTy
     if app is not None:
         table.add_column(plain(app), justify="right", no_wrap=True)
     table.add_column("rate", justify="right", no_wrap=True)
-    table.add_column("of", justify="right", no_wrap=True)
+    if app is None:
+        table.add_column("of", justify="right", no_wrap=True)
     table.add_column("used", justify="right", no_wrap=True)
     table.add_column("", width=BAR_CELLS, no_wrap=True)
     table.add_column("applications", min_width=LEAST)
@@ -72,7 +73,7 @@ def links(documents: Sequence[Document], app: str | None = None) -> RenderableTy
             plain(_towards(d)),
             *([plain(units.bits_per_second(d["apps"].get(app, 0.0)))] if app is not None else []),
             plain(units.bits_per_second(d["bits_per_second"])),
-            plain(_capacity(d)),
+            *([plain(_capacity(d))] if app is None else []),
             plain(units.percent(d.get("utilisation"))) if d["up"] else Text("down", "red"),
             bar(d.get("utilisation")) if d["up"] else Text(""),
             elastic(", ".join(f"{n} {_short(r)}" for n, r in list(d["apps"].items())[:SHOWN_APPS])),
@@ -113,7 +114,7 @@ def link(d: Document) -> RenderableType:
                 plain(f"{app['packets']:,}"), plain(units.percent(app["share_of_octets"])),
                 _share_bar(app["share_of_octets"]),
             )  # fmt: skip
-        parts.append(table)
+        parts += [table, Text("")]
     if d.get("talkers"):
         table = _table()
         for name in ("source", "destination", "application"):
@@ -124,11 +125,12 @@ def link(d: Document) -> RenderableType:
                 plain(talker["source"]), plain(talker["destination"]), plain(talker["app"]),
                 plain(units.bits_per_second(talker["bits_per_second"])),
             )  # fmt: skip
-        parts.append(table)
+        parts += [table, Text("")]
     return Group(*parts)
 
 
 def routers(documents: Sequence[Document]) -> RenderableType:
+    names = {d["router"]: d["name"] for d in documents}
     table = _table()
     table.add_column("router", no_wrap=True)
     table.add_column("name", no_wrap=True)
@@ -139,7 +141,7 @@ def routers(documents: Sequence[Document]) -> RenderableType:
         table.add_row(
             plain(d["router"]), plain(d["name"] or "-"), plain(f"{d['links_up']} / {d['links']}"),
             *(plain(units.bits_per_second(d[f"{k}_bits_per_second"])) for k in ("forwarded", "sourced", "sunk")),
-            elastic(", ".join(d["neighbors"])), style="" if d["up"] else "dim",
+            elastic(", ".join(names.get(n) or n for n in d["neighbors"])), style="" if d["up"] else "dim",
         )  # fmt: skip
     return table
 
@@ -190,7 +192,8 @@ def matrix(documents: Sequence[Document]) -> RenderableType:
     most = max((d["bits_per_second"] for d in documents), default=0.0)
     for d in documents:
         table.add_row(
-            plain(d["source"]), plain(d["destination"]), plain(units.bits_per_second(d["bits_per_second"])),
+            plain(d["source_name"] or d["source"]), plain(d["destination_name"] or d["destination"]),
+            plain(units.bits_per_second(d["bits_per_second"])),
             _share_bar(d["bits_per_second"] / most if most else 0.0),
             elastic(", ".join(f"{n} {_short(r)}" for n, r in list(d["apps"].items())[:SHOWN_APPS])),
         )  # fmt: skip
@@ -324,7 +327,7 @@ def _pairs(pairs: Iterable[tuple[str, object]]) -> Table:
 
 
 def _towards(d: Document) -> str:
-    return str(d["neighbor"] or (d["interface"] if d["kind"] == "stub" else d["kind"]))
+    return str(d.get("towards") or d["neighbor"] or (d["interface"] if d["kind"] == "stub" else d["kind"]))
 
 
 def _capacity(d: Document) -> str:

@@ -49,6 +49,14 @@ def test_links_are_busiest_first_and_carry_what_flows() -> None:
         assert sum(link["apps"].values()) == pytest.approx(link["bits_per_second"])
 
 
+def test_links_lead_somewhere_in_words() -> None:
+    leads = {d["id"]: d["towards"] for d in api.links(fake.small(), fake.NAMES)}
+    assert leads["10.255.0.1:10.0.0.1"] == "south"
+    assert leads["10.255.0.1:10.0.100.1"] == "10.0.100.0/24"
+    assert leads["10.255.0.4:10.4.0.0/24"] == "10.4.0.0/24"
+    assert leads["10.255.0.1:external"] == "external"
+
+
 def test_links_filtered() -> None:
     published = fake.small()
     assert len(api.links(published, top=3)) == 3
@@ -140,10 +148,12 @@ def test_agents() -> None:
 
 
 def test_matrix_is_split_by_application() -> None:
-    matrix = api.matrix(fake.small())
+    matrix = api.matrix(fake.small(), fake.NAMES)
     assert matrix[0] == {
         "source": "10.255.0.1",
         "destination": "10.255.0.4",
+        "source_name": "north",
+        "destination_name": "west",
         "bits_per_second": 92e6,
         "apps": {"https": 70e6, "backup": 22e6},
     }

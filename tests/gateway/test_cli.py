@@ -55,7 +55,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         (["routers"], "north"),
         (["apps"], "https"),
         (["agents"], "silent"),
-        (["matrix"], "10.255.0.4"),
+        (["matrix"], "north"),
         (["path", "10.1.0.10", "10.4.0.20"], "33 %"),
         (["topology"], "10.255.0.3 east"),
         (["topology", "--at", "now-15m"], "version"),
