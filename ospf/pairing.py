@@ -2,9 +2,9 @@
 
 RFC 2328 leaves the far end of a link unnamed: a router-LSA tells the neighbour's router id and its *own*
 interface address or ifIndex. Between two routers with one link that is enough. With several, ends are paired
-by what is surest: a subnet that a stub link gives and both addresses lie in; the host route of 12.4.1.1
-option 1; the order of ifIndex when both ends are unnumbered; nearness of the addresses (stubs suppressed, RFC
-6860); what is left, in order.
+by what is surest: a subnet that a stub link gives and both addresses lie in; the order of ifIndex when both
+ends are unnumbered; nearness of the addresses (stubs suppressed, RFC 6860, or host routes, RFC 2328 12.4.1.1
+option 1, which do not say which link they belong to); what is left, in order.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ class StubIndex:
 
     def __init__(self, body: RouterLsa) -> None:
         self.stubs: list[Stub] = []
-        self.hosts: set[int] = set()
         self.refused = 0
         self._by_mask: dict[int, dict[int, Stub]] = {}
         for link in body.links:
@@ -51,9 +50,7 @@ class StubIndex:
                 continue
             stub = Stub(link.link_id & mask, plen, mask, link.metric)
             self.stubs.append(stub)
-            if plen == 32:
-                self.hosts.add(stub.network)
-            else:
+            if plen < 32:
                 self._by_mask.setdefault(mask, {}).setdefault(stub.network, stub)
         self._masks = sorted(self._by_mask, reverse=True)
 
@@ -113,6 +110,4 @@ def _affinity(a: Half, b: Half, stubs: Mapping[int, StubIndex]) -> tuple[int, in
         stub = stubs[vertex].longest(own)
         if stub is not None and other & stub.mask == stub.network:
             return 0, 32 - stub.plen
-    if y in stubs[a.vertex].hosts and x in stubs[b.vertex].hosts:  # RFC 2328 12.4.1.1 option 1
-        return 1, x ^ y
     return 3, x ^ y

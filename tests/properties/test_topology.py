@@ -26,26 +26,42 @@ links = st.one_of(
     st.builds(RouterLink, ids, addresses, st.just(4), metrics),
     st.builds(RouterLink, addresses, addresses, st.integers(0, 255), metrics),
 )
-router_lsas = st.builds(
-    lambda rid, flags, rows: lsa(1, rid, rid, RouterLsa(flags, tuple(rows))),
-    ids, st.integers(0, 7), st.lists(links, max_size=8),
-)  # fmt: skip
+ROUTERS = (ip("1.1.1.1"), ip("2.2.2.2"), ip("224.9.9.9"))
+LANS = (ip("10.0.0.1"), ip("10.0.0.2"))
+likely = st.one_of(
+    st.builds(RouterLink, st.sampled_from(ROUTERS), addresses, st.sampled_from([1, 1, 4]), metrics),
+    st.builds(RouterLink, st.sampled_from(LANS), addresses, st.just(2), metrics),
+    links,
+)
+
+
+def router_lsas(rid: int) -> st.SearchStrategy[Lsa]:
+    rows = st.lists(likely, min_size=1, max_size=10)
+    return st.builds(
+        lambda flags, found: lsa(1, rid, rid, RouterLsa(flags, tuple(found))), st.integers(0, 7), rows
+    )
+
+
 other_lsas = st.one_of(
     st.builds(
         lambda dr, rid, mask, attached: lsa(2, dr, rid, NetworkLsa(mask, tuple(attached))),
-        addresses, ids, masks, st.lists(ids, max_size=4),
+        st.sampled_from(LANS), ids, masks, st.lists(ids, max_size=4),
     ),
     st.builds(
         lambda kind, lsid, rid, mask, metric: lsa(kind, lsid, rid, SummaryLsa(mask, metric)),
-        st.sampled_from([3, 4]), st.one_of(addresses, ids), ids, masks, wide_metrics,
+        st.sampled_from([3, 4]), st.one_of(addresses, ids), st.sampled_from(ROUTERS), masks, wide_metrics,
     ),
     st.builds(
         lambda kind, lsid, rid, body: lsa(kind, lsid, rid, body),
-        st.sampled_from([5, 7]), addresses, ids,
+        st.sampled_from([5, 7]), addresses, st.sampled_from(ROUTERS),
         st.builds(ExternalLsa, masks, wide_metrics, st.booleans(), addresses, st.just(0)),
     ),
 )  # fmt: skip
-databases = st.lists(st.one_of(router_lsas, router_lsas, other_lsas), max_size=12)
+databases = st.builds(
+    lambda routers, others: [*routers, *others],
+    st.tuples(*(router_lsas(rid) for rid in ROUTERS)),
+    st.lists(other_lsas, max_size=8),
+)
 
 
 def check(t: Topology) -> None:
