@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gateway.batch import FlowBatch, concat, empty, replace, take
 
 MAX_PENDING = 4_000_000  # rows; past it the oldest bin closes at once, counted
+LATE_GATHER = 1.0  # s
 SHORTEST = 1e-3  # s; a record of no duration still needs an instant to be in
 
 
@@ -48,6 +49,7 @@ class Bins:
         self._pending: list[FlowBatch] = []
         self._late: list[FlowBatch] = []
         self._rows = 0
+        self._late_due = 0.0
         self.stats = BinStats()
 
     def add(self, flows: FlowBatch, now: float) -> None:
@@ -73,15 +75,14 @@ class Bins:
             self._pending.append(flows if still.all() else take(flows, still))
             self._rows += int(still.sum())
 
-    def late(self) -> Window | None:
-        """What arrived for time already closed, once; None when nothing did."""
-        if not self._late:
+    def late(self, now: float) -> Window | None:
+        """What arrived for time already closed, once, gathered for a second; None when nothing did."""
+        if not self._late or now < self._late_due:
             return None
+        self._late_due = now + LATE_GATHER
         flows = concat(FlowBatch, self._late)
         self._late = []
-        return Window(
-            float(flows["start"].min()), self.closed_until, share(flows, -np.inf, self.closed_until)
-        )
+        return Window(float(flows["start"].min()), self.closed_until, share(flows, -np.inf, self.closed_until))
 
     def close(self, now: float, grace: float) -> list[Window]:
         """The bins that end at least `grace` seconds before `now`, oldest first."""

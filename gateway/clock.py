@@ -92,6 +92,8 @@ class PipelineClock:
         if len(closed.usage):
             self._usage.append(closed.usage)
         moved = bool(closed.bins) or len(closed.usage) > 0 or self._attachments.topologies != self._topologies
+        if len(closed.usage):  # written before it is shown: what was served must not go back after a crash
+            self._flush(now)
         if moved or now - self._published_at >= REPUBLISH:
             self._publish(now, moved)
         if len(closed.hops) and self.current is not None:

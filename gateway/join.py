@@ -123,9 +123,7 @@ def place(flows: FlowBatch, routing: Routing, agents: AgentRegistry) -> Placed:
     pair[good] = inverse
     rest, prefix = np.divmod(unique, max(prefixes, 1))
     at, by = np.divmod(rest, links)
-    return Placed(
-        flows, pair, at.astype(np.int32), (by - 1).astype(np.int32), prefix.astype(np.int32), tally
-    )
+    return Placed(flows, pair, at.astype(np.int32), (by - 1).astype(np.int32), prefix.astype(np.int32), tally)
 
 
 def _entries_by_prefix(topology: Topology) -> Entries:

@@ -21,6 +21,7 @@ from gateway.registry import AgentRegistry
 
 MAX_APPLICATIONS_PER_SESSION = 8192
 SKEW_SMOOTHING = 0.2
+MAX_OCTETS = 1 << 50  # of one record: 400 Gbit/s for six hours; beyond it a counter is broken or a lie
 
 
 @dataclass
@@ -35,6 +36,7 @@ class NormalizeStats:
     ipv6: int = 0  # IPv6 records: no OSPFv3 topology yet, not routed
     skew_corrected: int = 0
     times_reversed: int = 0
+    implausible: int = 0  # rows of more than MAX_OCTETS octets or packets: left out
 
 
 class Normalizer:
@@ -135,7 +137,7 @@ class Normalizer:
             "packets": columns.get("reversePacketDeltaCount", zeros),
             "sent": np.zeros(len(records), dtype=np.uint8),
         }
-        out = concat(FlowBatch, [_nonzero(forward), _nonzero(backward)])
+        out = concat(FlowBatch, [self._plausible(forward), self._plausible(backward)])
         if session.agent is not None:
             session.agent.records += len(records)
             session.agent.reported_until = now
@@ -151,9 +153,7 @@ class Normalizer:
         exported = records.export_time.astype(np.float64)
         if len(records):
             behind = now - float(exported.max()) - 0.5  # whole seconds on the wire
-            session.skew = (
-                behind if session.skew is None else session.skew + SKEW_SMOOTHING * (behind - session.skew)
-            )
+            session.skew = behind if session.skew is None else session.skew + SKEW_SMOOTHING * (behind - session.skew)
         milliseconds = columns.get("flowEndMilliseconds")
         end = exported if milliseconds is None else milliseconds.astype(np.float64) / 1e3
         milliseconds = columns.get("flowStartMilliseconds")
@@ -165,9 +165,15 @@ class Normalizer:
         self.stats.times_reversed += int(reversed_.sum())
         return np.where(reversed_, end, start), end
 
-    def _applications(
-        self, session: Session, ids: NDArray[np.uint32] | None, count: int
-    ) -> NDArray[np.int32]:
+    def _plausible(self, columns: dict[str, NDArray[np.generic]]) -> FlowBatch:
+        """Rows with octets; those no wire could have carried are counted and left out."""
+        octets = np.asarray(columns["octets"], dtype=np.uint64)
+        absurd = (octets > MAX_OCTETS) | (np.asarray(columns["packets"], dtype=np.uint64) > MAX_OCTETS)
+        self.stats.implausible += int(absurd.sum())
+        keep = (octets > 0) & ~absurd
+        return FlowBatch({name: np.asarray(column)[keep] for name, column in columns.items()})
+
+    def _applications(self, session: Session, ids: NDArray[np.uint32] | None, count: int) -> NDArray[np.int32]:
         if ids is None or ids.dtype == object:
             return np.full(count, UNKNOWN, dtype=np.int32)
         unique, inverse = np.unique(ids, return_inverse=True)
@@ -176,8 +182,3 @@ class Normalizer:
         missing = mapped < 0
         self.stats.unnamed_applications += int(missing.sum())
         return np.where(missing, UNKNOWN, mapped).astype(np.int32)
-
-
-def _nonzero(columns: dict[str, NDArray[np.generic]]) -> FlowBatch:
-    keep = np.asarray(columns["octets"]) > 0
-    return FlowBatch({name: np.asarray(column)[keep] for name, column in columns.items()})

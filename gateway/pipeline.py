@@ -118,7 +118,7 @@ class Pipeline:
             self._event(Event(now, kind, subject, detail))
         usage: list[UsageBatch] = []
         hops: list[HopBatch] = []
-        late = self.bins.late()
+        late = self.bins.late(now)
         if late is not None:
             self._account(late, usage, hops)
         closed = self.bins.close(now, self.grace())

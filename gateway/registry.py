@@ -107,7 +107,8 @@ class AgentRegistry:
             agent = self._by_index.get(value >> 32)
             if agent is not None:
                 found[row] = agent.gateways.get(value & 0xFFFFFFFF, 0)
-        return found[inverse]
+        gateways: U4 = found[inverse]
+        return gateways
 
     def changes(self, now: float) -> list[tuple[str, str, str]]:
         """(kind, subject, detail) of agents that fell silent or came back since the last call."""

@@ -50,9 +50,7 @@ FORBIDDEN_IN_PURE = {
 BANNED = {"handler", "processor", "engine", "manager", "utils", "util", "helpers", "helper", "common", "misc"}
 CEILING = 500
 
-MODULES = sorted(
-    p for package in PACKAGES for p in (ROOT / package).rglob("*.py") if "__pycache__" not in p.parts
-)
+MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py") if "__pycache__" not in p.parts)
 NAMED = [p for p in MODULES if p.name != "__init__.py"]
 
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,20 +13,16 @@ A, B = "10.1.1.1", "10.1.4.1"
 
 @given(
     st.lists(
-        st.tuples(
-            st.floats(0, 100), st.floats(0, 40), st.integers(0, 10**13), st.integers(0, 10**7)
-        ),
+        st.tuples(st.floats(0, 100), st.floats(0, 40), st.integers(0, 10**13), st.integers(0, 10**7)),
         min_size=1,
         max_size=10,
     ),
     st.lists(st.floats(-10, 160), max_size=6),
 )
-def test_shares_of_any_partition_add_up_exactly(
-    rows: list[tuple[float, float, int, int]], cuts: list[float]
-) -> None:
+def test_shares_of_any_partition_add_up_exactly(rows: list[tuple[float, float, int, int]], cuts: list[float]) -> None:
     batch = flows(*[(s, s + d, A, B, n, o, p) for n, (s, d, o, p) in enumerate(rows)])
     edges = [-np.inf, *sorted(cuts), np.inf]
-    parts = [share(batch, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [share(batch, a, b) for a, b in pairwise(edges)]
     whole = concat(FlowBatch, parts)
     for app, (_, _, octets, packets) in enumerate(rows):
         mine = whole["app"] == app
@@ -53,9 +51,9 @@ def test_late_rows_come_once_and_only_their_closed_part() -> None:
     bins = Bins(10.0, 100.0)
     bins.close(140.0, 10.0)  # closed until 130
     bins.add(flows((125, 135, A, B, 1, 1000, 10)), 140.0)
-    late = bins.late()
+    late = bins.late(140.0)
     assert late is not None and late.flows["octets"].tolist() == [500]
-    assert bins.late() is None
+    assert bins.late(150.0) is None
     assert bins.close(160.0, 10.0)[0].flows["octets"].tolist() == [500]
     assert bins.stats.late_records == 1
 

@@ -19,7 +19,9 @@ def loads(batch, agents=None, overhead=H):
     result = load(placed, r, overhead)
     names = [f"{k.router & 255}:{k.interface}" for k in r.topology.links.keys]
     out = {(names[row], int(app)): v for row, app, v in zip(result.link, result.app, result.octets, strict=True) if v}
-    into = {(names[row], int(app)): v for row, app, v in zip(result.link, result.app, result.in_octets, strict=True) if v}
+    into = {
+        (names[row], int(app)): v for row, app, v in zip(result.link, result.app, result.in_octets, strict=True) if v
+    }
     return out, into, placed, result
 
 

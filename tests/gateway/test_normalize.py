@@ -57,7 +57,9 @@ def test_a_clock_far_off_is_corrected_and_counted() -> None:
     assert out["end"][0] == pytest.approx(T, abs=1.0)
     assert n.stats.skew_corrected == 1
     near = normalizer()
-    out = feed(near, Collector(), AgentWire("h", "10.1.1.1").report(T - 2, (T - 7, T - 2, "10.1.4.9", "w", 1, 1, 0, 0)), T)
+    out = feed(
+        near, Collector(), AgentWire("h", "10.1.1.1").report(T - 2, (T - 7, T - 2, "10.1.4.9", "w", 1, 1, 0, 0)), T
+    )
     assert out["end"][0] == T - 2 and near.stats.skew_corrected == 0
 
 
@@ -67,3 +69,9 @@ def test_ipv6_and_strange_records_are_counted_not_lost_silently() -> None:
     other = RecordBatch(AGENT_FLOW_V6, 1, {"protocolIdentifier": np.zeros(2, np.uint8)}, np.zeros(2, np.uint32))
     assert len(n.normalize(session, v6, T)) == len(n.normalize(session, other, T)) == 0
     assert (n.stats.ipv6, n.stats.not_flows) == (3, 2)
+
+
+def test_a_counter_no_wire_could_have_filled_is_left_out_and_counted() -> None:
+    n, wire = normalizer(), AgentWire("h1", "10.1.1.10")
+    out = feed(n, Collector(), wire.report(T, (T - 5, T, "10.1.4.9", "web", 2**63, 1, 70, 1)))
+    assert out["octets"].tolist() == [70] and n.stats.implausible == 1

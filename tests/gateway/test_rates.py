@@ -14,7 +14,9 @@ def rates(batch, seconds=10.0):
 
 
 def test_bits_per_second_and_matrix() -> None:
-    result, _ = rates(flows((0, 10, "10.1.1.10", "10.1.4.10", 7, 10_000, 0), (0, 10, "10.1.2.1", "10.1.3.1", 8, 500, 0)))
+    result, _ = rates(
+        flows((0, 10, "10.1.1.10", "10.1.4.10", 7, 10_000, 0), (0, 10, "10.1.2.1", "10.1.3.1", 8, 500, 0))
+    )
     assert result.app_rates == {7: pytest.approx(8000), 8: pytest.approx(400)}
     assert [(s, d, a, r) for s, d, a, r in result.matrix] == [
         ("10.255.0.1", "10.255.0.4", 7, pytest.approx(8000)),

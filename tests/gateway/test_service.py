@@ -74,11 +74,12 @@ class Loaded:
         self.flows = directory / "nfcapd"
         self.flows.mkdir()
         nfcapd = require_programs("nfcapd")["nfcapd"]
-        self.collector = subprocess.Popen(
-            [nfcapd, "-b", "127.0.0.1", "-p", str(self.gateway.exports[1]), "-w", str(self.flows), "-t", "3600"],
-            stdout=subprocess.DEVNULL,
-            stderr=open(directory / "nfcapd.log", "wb"),
-        )
+        with open(directory / "nfcapd.log", "wb") as log:
+            self.collector = subprocess.Popen(
+                [nfcapd, "-b", "127.0.0.1", "-p", str(self.gateway.exports[1]), "-w", str(self.flows), "-t", "3600"],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         self.sink.start()
         self.gateway.start()
         feed = self.gateway.start_feed()
@@ -199,7 +200,7 @@ def test_bad_input_to_every_port_is_counted_and_nothing_stops(loaded: Loaded) ->
     gateway = loaded.gateway
     rng = random.Random(1)
     before = {c: gateway.get("status")["components"][c] for c in ("decode", "ospf")}
-    real = [d for d in loaded.sink.datagrams[:20]]
+    real = loaded.sink.datagrams[:20]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         for n in range(3000):
             whole = rng.choice(real)
@@ -216,8 +217,10 @@ def test_bad_input_to_every_port_is_counted_and_nothing_stops(loaded: Loaded) ->
             if n % 200 == 0:
                 time.sleep(0.02)
     wait_for(
-        lambda: gateway.stat("decode", "malformed") > before["decode"]["malformed"] + 100
-        and gateway.stat("ospf", "malformed") > before["ospf"]["malformed"] + 100,
+        lambda: (
+            gateway.stat("decode", "malformed") > before["decode"]["malformed"] + 100
+            and gateway.stat("ospf", "malformed") > before["ospf"]["malformed"] + 100
+        ),
         15,
         "bad datagrams counted",
     )
