@@ -45,7 +45,8 @@ IO_MODULES = {
 }
 FORBIDDEN_IN_PURE = {
     "socket", "time", "select", "selectors", "threading", "multiprocessing", "subprocess", "signal", "asyncio",
-    "twisted", "sqlite3", "sqlite_utils", "scapy", "pysnmp", "urllib.request", "urllib.error", "http", "fcntl", "ctypes", "mmap",
+    "twisted", "sqlite3", "sqlite_utils", "scapy", "pysnmp", "urllib.request", "urllib.error", "http", "fcntl",
+    "ctypes", "mmap",
 }  # fmt: skip
 BANNED = {"handler", "processor", "engine", "manager", "utils", "util", "helpers", "helper", "common", "misc"}
 CEILING = 500

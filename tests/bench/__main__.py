@@ -27,7 +27,8 @@ def main() -> int:
     console = Console(width=max(Console().width, 120) if not sys.stdout.isatty() else None)
     modules = sorted(p.stem for p in Path(__file__).parent.glob("bench_*.py"))
     wanted = [m for m in modules if len(sys.argv) == 1 or any(a in m for a in sys.argv[1:])]
-    table = Table(title=f"Anemone beside its peers: {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    table = Table(title=f"Anemone beside its peers: {machine}")
     table.add_column("benchmark")
     table.add_column("what")
     for name in ("ours", "peer", "unit", "ratio"):
