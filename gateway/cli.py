@@ -281,11 +281,13 @@ def picture(arguments: argparse.Namespace, document: Document) -> Any:
 
 
 def console() -> Any:
-    """Terminal width on a terminal; wide and plain in a pipe."""
+    """As wide as the terminal or COLUMNS says; wide in a pipe."""
     from rich.console import Console
 
     made = Console(highlight=False)
-    return made if made.is_terminal else Console(width=PIPE_COLUMNS, highlight=False)
+    if made.is_terminal or "COLUMNS" in os.environ:
+        return made
+    return Console(width=PIPE_COLUMNS, highlight=False)
 
 
 if __name__ == "__main__":

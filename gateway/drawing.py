@@ -346,11 +346,11 @@ def _nodes(
         short = len(at) > MAX_FULL_LABELS and "/" not in text
         texts.append(names.get(text) or ("." + ".".join(text.split(".")[-2:]) if short else text))
     spots = place(
-        [
+        tuple(
             (text, at[key], 14.0 if _kind(key) == "lan" else RADIUS[_kind(key)])
             for key, text in zip(keys, texts, strict=True)
-        ],
-        [(at[wire.a], at[wire.b]) for wire in shown],
+        ),
+        tuple((at[wire.a], at[wire.b]) for wire in shown),
         WIDTH,
         HEIGHT,
     )

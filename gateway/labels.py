@@ -5,8 +5,8 @@ Greedy, in the order given, over eight places around each node; deterministic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +31,11 @@ class Spot:
     anchor: str
 
 
+@lru_cache(maxsize=8)
 def place(
-    nodes: Sequence[tuple[str, Point, float]], lines: Sequence[tuple[Point, Point]], width: float, height: float
-) -> list[Spot]:
-    """A spot for the label of every (label, centre, radius)."""
+    nodes: tuple[tuple[str, Point, float], ...], lines: tuple[tuple[Point, Point], ...], width: float, height: float
+) -> tuple[Spot, ...]:
+    """A spot for the label of every (label, centre, radius).  Kept: a page that refreshes asks the same again."""
     step = np.linspace(0.0, 1.0, SAMPLES)[:, None]
     along = [np.array(a) + (np.array(b) - np.array(a)) * step for a, b in lines]
     points: F8 = np.concatenate(along) if along else np.zeros((0, 2))
@@ -54,7 +55,7 @@ def place(
         assert best is not None
         spots.append(best[1])
         taken.append(best[2])
-    return spots
+    return tuple(spots)
 
 
 def _at(

@@ -133,6 +133,7 @@ def path(published: Published, source: int, destination: int, names: Mapping[str
             "address": dotted(source),
             "prefix": _prefix_text(held, source_prefix),
             "at": held.vertex_name(vertex),
+            "name": names.get(held.vertex_name(vertex), ""),
             "assumed": assumed,
         },
         "destination": {

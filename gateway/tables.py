@@ -205,7 +205,10 @@ def path(d: Document) -> RenderableType:
     assumed = " (assumed: several routers could be its first)" if source["assumed"] else ""
     facts = _pairs(
         [
-            ("from", f"{source['address']}, enters at {source['at']}{assumed}"),
+            (
+                "from",
+                f"{source['address']}, enters at {' '.join(filter(None, (source['at'], source['name'])))}{assumed}",
+            ),
             ("to", f"{destination['address']} in {destination['prefix']} ({destination['type']})"),
             ("topology", f"version {d['topology_version']}"),
         ]

@@ -25,6 +25,7 @@ def test_path_goes_router_by_router_with_shares() -> None:
         "address": "10.1.0.10",
         "prefix": "10.1.0.0/24",
         "at": "10.255.0.1",
+        "name": "north",
         "assumed": False,
     }
     assert document["destination"] == {"address": "10.4.0.20", "prefix": "10.4.0.0/24", "type": "intra"}
