@@ -37,6 +37,7 @@ LIMIT64 = 0xFFFFFFFFFFFFFFFF
 LARGEST_FLOAT = float(2**64 - 2**11)  # the largest below 2^64
 WIDEST_ARC = 5
 WIDEST_INTEGER = 9
+LONGEST_NAME = 112  # octets of an OID element, so that with any integer the length of the whole takes one octet
 INTEGER_STEPS = np.array([1 << (8 * i - 1) for i in range(1, 9)], dtype=np.uint64)
 ARC_STEPS = np.array([1 << (7 * i) for i in range(1, 5)], dtype=np.uint64)
 
@@ -173,7 +174,7 @@ class RowSet:
         keep = np.ones(octets.shape, dtype=bool)
         lengths = names.lengths + mask.sum(axis=1)
         octets[:, 0] = ber.SEQUENCE
-        octets[:, 1] = lengths  # below 128: names are at most 60 octets, these values 11
+        octets[:, 1] = lengths  # below 128, see LONGEST_NAME
         octets[:, 2 : 2 + width] = names.octets
         octets[:, 2 + width :] = values
         keep[:, 2 : 2 + width] = names.mask
@@ -282,6 +283,8 @@ def encode_names(oid: Oid, arcs: U4) -> Names:
             octets[:, place] = (column >> shift & np.uint64(0x7F)) | np.uint64(more)
             mask[:, place] = j >= WIDEST_ARC - sizes
     lengths = mask.sum(axis=1)
+    if rows and lengths.max() > LONGEST_NAME:
+        raise TableError(f"names of over {LONGEST_NAME} octets")
     octets[:, 1] = lengths - 2
     key = np.empty((rows, 4 * (len(oid) + count)), dtype=np.uint8)
     key[:, : 4 * len(oid)] = np.frombuffer(oid_key(oid), dtype=np.uint8)

@@ -74,6 +74,17 @@ def test_bad_index(index: tuple[list[int], ...]) -> None:
         row_set(*index)
 
 
+def test_names_have_a_limit() -> None:
+    rows = row_set([2**32 - 1])
+    longest = (1, 3, *[2**32 - 1] * 20, 1, 1, 1, 1)
+    section = rows.integers(longest, ber.COUNTER64, [2**64 - 1])
+    assert section.octets == ber.encode_varbind(
+        (*longest, 2**32 - 1), ber.encode_integer(2**64 - 1, ber.COUNTER64)
+    )
+    with pytest.raises(TableError):
+        rows.integers((*longest, 1), ber.COUNTER64, [1])
+
+
 def test_columns_must_fit() -> None:
     rows = row_set([1, 2])
     for encode in (
