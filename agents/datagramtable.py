@@ -123,27 +123,47 @@ class DatagramTable:
             local_port, remote_port = ports if outgoing else (ports[1], ports[0])
         endpoints = Endpoints(version, protocol, local, remote, local_port, remote_port)
         octets, count = int(packets.octets[row]), int(packets.packets[row])
-        flow = self._flows.get(endpoints)
+        sent, received = ((octets, count), (0, 0)) if outgoing else ((0, 0), (octets, count))
+        opened = OPENED_LOCAL if outgoing else OPENED_REMOTE
+        times = min(float(packets.time[row]), now), min(float(packets.until[row]), now)
+        flow = self.count(endpoints, opened, *sent, *received, *times, int(packets.traffic_class[row]))
+        if flow is not None:
+            news.append(flow)
+
+    def count(
+        self,
+        endpoints: Endpoints,
+        opened: int,
+        out_octets: int,
+        out_packets: int,
+        in_octets: int,
+        in_packets: int,
+        first: float,
+        last: float,
+        traffic_class: int = 0,
+    ) -> NewFlow | None:
+        """Add to a flow what happened between `first` and `last`; the flow if it is new.
+
+        A new flow beyond the bound is dropped and counted.
+        """
+        flow, new = self._flows.get(endpoints), None
         if flow is None:
             if len(self._flows) >= self._most_flows:
-                self.stats.overflow_packets += count
-                self.stats.overflow_octets += octets
-                return
+                self.stats.overflow_packets += out_packets + in_packets
+                self.stats.overflow_octets += out_octets + in_octets
+                return None
             self._serial += 1
-            opened = OPENED_LOCAL if outgoing else OPENED_REMOTE
-            time = min(float(packets.time[row]), now)
-            flow = _Flow(endpoints, self._serial, opened, int(packets.traffic_class[row]), time, time)
+            flow = _Flow(endpoints, self._serial, opened, traffic_class, first, first)
             self._flows[endpoints] = flow
             self.stats.flows += 1
-            news.append(NewFlow(flow.serial, endpoints, opened))
-        self.stats.packets += count
-        flow.last = min(max(flow.last, float(packets.until[row])), now)
-        if outgoing:
-            flow.out_octets += octets
-            flow.out_packets += count
-        else:
-            flow.in_octets += octets
-            flow.in_packets += count
+            new = NewFlow(flow.serial, endpoints, opened)
+        self.stats.packets += out_packets + in_packets
+        flow.last = max(flow.last, last)
+        flow.out_octets += out_octets
+        flow.out_packets += out_packets
+        flow.in_octets += in_octets
+        flow.in_packets += in_packets
+        return new
 
     def _fragment_ports(
         self,

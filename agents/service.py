@@ -23,6 +23,7 @@ import numpy as np
 from agents.attribution import Attribution
 from agents.budget import CpuBudget
 from agents.config import AgentConfig
+from agents.conntrack import ConntrackDeltas
 from agents.datagramtable import DatagramTable
 from agents.errors import NetlinkError
 from agents.hostaddresses import HostAddresses
@@ -30,7 +31,8 @@ from agents.lookup import FlowLookup
 from agents.owners import Owner, OwnerDirectory
 from agents.records import FlowRows, concatenate
 from agents.report import ApplicationNames, flow_columns, host_columns, statistics_columns
-from agents.sources.identity import agent_identifier, user_names
+from agents.sources.conntrack import ConntrackSource, accounting_is_on
+from agents.sources.identity import agent_identifier, may_see_others, user_names
 from agents.sources.packetring import FRAMES, OpeningTap, PacketRing
 from agents.sources.procfs import ProcessTable
 from agents.sources.rtnetlink import read_host
@@ -93,6 +95,8 @@ class AgentService:
         )
         self._dump = SocketDump()
         self._events = DestroyEvents()
+        self._tracker = self._open_tracker()
+        self._tracked = ConntrackDeltas()
         self._ring = self._open_ring()
         self._tap = self._open_tap()
         self._tcp = TcpTable()
@@ -115,8 +119,18 @@ class AgentService:
         self._refused = False
         self._say_coverage(stored)
 
+    def _open_tracker(self) -> ConntrackSource | None:
+        wanted = self.config.datagrams
+        if wanted not in ("auto", "conntrack") or (wanted == "auto" and not accounting_is_on()):
+            return None
+        try:
+            return ConntrackSource()
+        except (OSError, NetlinkError) as error:
+            log.warning("conntrack: %s", error)
+            return None
+
     def _open_ring(self) -> PacketRing | None:
-        if self.config.datagrams in ("off", "conntrack"):
+        if self.config.datagrams in ("off", "conntrack") or self._tracker is not None:
             return None
         try:
             return PacketRing()
@@ -135,13 +149,13 @@ class AgentService:
 
     def _say_coverage(self, stored: bool) -> None:
         missing = []
-        if self._ring is None:
+        if self._ring is None and self._tracker is None:
             missing.append("UDP, ICMP and the rest (no packet ring: CAP_NET_RAW)")
         if self._tap is None:
             missing.append("owners of short client connections (CAP_NET_RAW)")
         if self._drain_seconds < DRAIN_SECONDS:
             missing.append("a large event buffer (CAP_NET_ADMIN)")
-        if os.geteuid() != 0 and not os.access("/proc/1/fd", os.R_OK):
+        if not may_see_others():
             missing.append("processes of other users (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)")
         if not stored:
             missing.append(f"a lasting agent id ({self.config.state_dir} may not be written)")
@@ -149,7 +163,7 @@ class AgentService:
             "agent %s on %s: layer 1 (sock_diag%s), every %g s to %s; %s",
             self._identity.hex(),
             self._host_name,
-            ", packet ring" if self._ring else "",
+            ", packet ring" if self._ring else ", conntrack" if self._tracker else "",
             self.config.interval_seconds,
             self.config.gateway,
             "missing: " + "; ".join(missing) if missing else "nothing missing",
@@ -214,6 +228,8 @@ class AgentService:
         self._tcp.end(self._events.drain(), now)
         self._directory.see_tcp(sockets, now)
         self._directory.see_udp(self._dump.udp(), now)
+        if self._tracker is not None:
+            self._tracked.baseline(self._tracker.dump())
         self._process.set_options(APPLICATION_NAMES, self._names.columns())
         self._add_host(now)
         self._send()
@@ -236,9 +252,9 @@ class AgentService:
         self._sender.close()
         self._events.close()
         self._dump.close()
-        for packet_socket in (self._ring, self._tap):
-            if packet_socket is not None:
-                packet_socket.close()
+        for source in (self._ring, self._tap, self._tracker):
+            if source is not None:
+                source.close()
 
     # -- sources ------------------------------------------------------------------------------------------
 
@@ -280,6 +296,15 @@ class AgentService:
         """Events to rows, so that the kernel's queue stays short."""
         now = time.time()
         self._hold_tcp(self._tcp.end(self._events.drain(), now), now)
+        self._read_tracker(now, dump=False)
+
+    def _read_tracker(self, now: float, *, dump: bool) -> None:
+        """Conntrack's ended entries, and at a report (`dump`) the living ones."""
+        if self._tracker is None:
+            return
+        for entries, whole in ((self._tracker.drain(), False), (self._tracker.dump() if dump else [], dump)):
+            news = self._tracked.take(entries, self._datagrams, self._own, now, dump=whole)
+            self._lookup.take(news, now, affordable=self._budget.allows(time.monotonic()))
 
     def _hold_tcp(self, rows: FlowRows, now: float) -> None:
         rows = self._leaving(rows)
@@ -318,6 +343,7 @@ class AgentService:
         self._hold_tcp(concatenate([live, ended]), now)
         self._tcp.forget_vanished(sockets)
         self._directory.keep_tcp(sockets.cookie, self._tcp.listening.tolist())
+        self._read_tracker(now, dump=True)
         self._lookup.settle_all(now)
         rows = self._datagrams.report(now, final=final)
         if len(rows):
@@ -368,7 +394,9 @@ class AgentService:
             messages=export.messages,
             records=self.stats.rows,
             octets=export.octets,
-            events_lost=self._events.stats.overflows + self._tcp.stats.vanished,
+            events_lost=self._events.stats.overflows
+            + self._tcp.stats.vanished
+            + (self._tracker.stats.overflows if self._tracker else 0),
             ring_dropped=(ring.stats.dropped if ring else 0) + self._datagrams.stats.overflow_packets,
             unowned=self._directory.stats.unowned_flows,
         )

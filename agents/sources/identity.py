@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 ID_OCTETS = 16
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE = 1, 2, 19
 
 
 def namespace_key() -> str:
@@ -61,3 +62,14 @@ def user_names(mode: str) -> Callable[[int], str]:
         return text if mode == "name" else hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     return name
+
+
+def may_see_others(status: Path = Path("/proc/self/status")) -> bool:
+    """Whether other users' open files may be looked at: CAP_SYS_PTRACE, and one that reads their directories."""
+    for line in status.read_text("ascii", "replace").splitlines():
+        if line.startswith("CapEff:"):
+            effective = int(line.split()[1], 16)
+            return bool(effective & 1 << CAP_SYS_PTRACE) and bool(
+                effective & (1 << CAP_DAC_READ_SEARCH | 1 << CAP_DAC_OVERRIDE)
+            )
+    return False

@@ -20,7 +20,7 @@ def run(*words: str) -> str:
 
 
 class Pair:
-    """`left` 10.77.0.1/fd77::1 and `right` 10.77.0.2/fd77::2; segmentation offload is off, so packets are what is on the wire."""
+    """`left` (10.77.0.1, fd77::1) and `right` (10.77.0.2, fd77::2); without offloads, so that a packet is a packet."""
 
     def __init__(self) -> None:
         self.left, self.right = f"agtl{os.getpid()}", f"agtr{os.getpid()}"
@@ -32,7 +32,9 @@ class Pair:
             run("ip", "netns", "add", name)
             self.inside(name, "sysctl", "-q", "-w", "net.ipv6.conf.default.accept_dad=0")
             run("ip", "-n", name, "link", "set", "lo", "up")
-        run("ip", "link", "add", "eth0", "netns", self.left, "type", "veth", "peer", "name", "eth0", "netns", self.right)
+        run(
+            "ip", "link", "add", "eth0", "netns", self.left, "type", "veth", "peer", "name", "eth0", "netns", self.right
+        )
         for place, name in enumerate((self.left, self.right), 1):
             self.inside(name, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off")
             run("ip", "-n", name, "addr", "add", f"10.77.0.{place}/24", "dev", "eth0")

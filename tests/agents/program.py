@@ -1,13 +1,13 @@
 """Traffic with a name: this file is copied under the name the agent shall find.  Standard library only.
 
-    serve HOST PORT                     TCP: reads a line "N", answers N octets, or swallows when N is 0
-    upload HOST PORT OCTETS             one TCP connection
-    shop HOST PORT CONNECTIONS OCTETS   short TCP connections, one after the other
-    echo HOST PORT                      UDP: answers every second datagram
-    talk HOST PORT DATAGRAMS OCTETS     UDP
-    collect HOST PORT FILE              writes what it receives, each datagram behind its length
-    hold HOST PORT CONNECTIONS          opens connections and keeps them
-    keep HOST PORT                      accepts connections and keeps them
+serve HOST PORT                     TCP: reads a line "N", answers N octets, or swallows when N is 0
+upload HOST PORT OCTETS             one TCP connection
+shop HOST PORT CONNECTIONS OCTETS   short TCP connections, one after the other
+echo HOST PORT                      UDP: answers every second datagram
+talk HOST PORT DATAGRAMS OCTETS     UDP
+collect HOST PORT FILE              writes what it receives, each datagram behind its length
+hold HOST PORT CONNECTIONS          opens connections and keeps them
+keep HOST PORT                      accepts connections and keeps them
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def test_layouts_may_be_mixed() -> None:
         message(LOCAL, 1, REMOTE, 11, cookie=1, sent=10),
         message(LOCAL, 2, REMOTE, 12, cookie=2, tos=8, sent=20),
         message(LOCAL, 3, REMOTE, 13, cookie=3, info=None),
-        message(LOCAL, 4, REMOTE, 14, cookie=4, tos=9, sent=40) + message("fd00::1", 5, "fd00::2", 15, cookie=5, sent=50),
+        message(LOCAL, 4, REMOTE, 14, cookie=4, tos=9, sent=40)
+        + message("fd00::1", 5, "fd00::2", 15, cookie=5, sent=50),
     ]
     sockets = decode_sockets(chunks)
     order = np.argsort(sockets.cookie)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-
 import sys
 import time
 from collections import defaultdict
@@ -134,7 +133,10 @@ def test_reports_agree_with_the_interfaces_and_name_the_owners() -> None:
     assert near(told[left].octets("reverseOctetDeltaCount"), told[right].octets())
     # each application by itself, short connections too: nft by port
     shopping, _, storing, udp = counted[right]
-    browsed, uploaded = told[left].octets(destinationTransportPort=SHOP), told[left].octets(destinationTransportPort=STORE)
+    browsed, uploaded = (
+        told[left].octets(destinationTransportPort=SHOP),
+        told[left].octets(destinationTransportPort=STORE),
+    )
     print("browser", browsed, shopping, "backup", uploaded, storing)
     assert near(browsed, shopping)
     assert near(uploaded, storing)
@@ -207,3 +209,31 @@ def test_the_last_report_comes_at_the_end() -> None:
         told = read_records(records)
     assert 500_000 < told.octets(destinationTransportPort=STORE) < 560_000
 
+
+@pytest.mark.lab
+def test_conntrack_counts_the_same() -> None:
+    require_root()
+    require_programs("ip", "ethtool", "sysctl", "nft", "ping")
+    with Pair() as pair:
+        records = pair.directory / "records"
+        pair.program(pair.right, "collector", "collect", "10.77.0.2", str(GATEWAY), str(records))
+        pair.program(pair.right, "voiced", "echo", "10.77.0.2", str(VOICE))
+        for name in ("collector", "voiced"):
+            pair.wait_for(name, "ready")
+        pair.inside(pair.left, "sysctl", "-q", "-w", "net.netfilter.nf_conntrack_acct=1")
+        pair.inside(pair.left, "nft", "add table inet t; add chain inet t c { type filter hook output priority 0; }")
+        pair.inside(pair.left, "nft", "add rule inet t c ct state new counter")
+        pair.inside(pair.left, "ping", "-q", "-c", "1", "-s", "100", "10.77.0.2")  # there is something tracked
+        agent = pair.agent(pair.left, f"udp://10.77.0.2:{GATEWAY}", interval_seconds=0.5)
+        pair.wait_for(f"{pair.left}.log", "sock_diag, conntrack")
+        time.sleep(0.7)
+        voice = pair.program(pair.left, "voice", "talk", "10.77.0.2", str(VOICE), "400", "300")
+        pair.inside(pair.left, "ping", "-q", "-c", "5", "-i", "0.1", "-s", "600", "10.77.0.2")
+        assert voice.wait(10) == 0
+        time.sleep(0.7)
+        assert stop(agent) == 0
+        time.sleep(0.2)
+        told = read_records(records)
+    assert told.owners(destinationTransportPort=VOICE) == {"voice": 400 * 328}
+    assert told.owners("reverseOctetDeltaCount", destinationTransportPort=VOICE) == {"voice": 200 * 328}
+    assert told.octets(protocolIdentifier=1) == 5 * 628
