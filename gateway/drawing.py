@@ -13,16 +13,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.api import link_id
 from gateway.labels import Point, place
 from gateway.layout import Edges, positions
 from gateway.published import Published
 from gateway.units import bits_per_second, percent
+from gateway.wires import Wire, address_order, kind_of, wires
 
 WIDTH, HEIGHT, MARGIN = 860.0, 560.0, 44.0
 MAX_NODES = 240  # drawn; the busiest routers win
 MAX_NODES_WITH_STUBS = 90
 MAX_FULL_LABELS = 60
+MAX_LABELS = 80  # beyond, the busiest routers' only; the rest have their titles
+LARGEST_SCALE = 1.8
 PARALLEL_GAP = 13.0
 HEAD = 9.0
 LEVELS = (
@@ -69,21 +71,12 @@ class Half:
 class Drawing:
     width: float
     height: float
+    scale: float  # of the canvas: nodes and arrows stay as they are, so that many are drawn smaller
     nodes: tuple[Node, ...]
     halves: tuple[Half, ...]
     omitted_routers: int
     has_relative: bool  # some capacity is unknown
     busiest_relative: float  # bits per second that RELATIVE_LEVELS are a share of
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A line to draw: two node keys and the link row whose Out is the direction a -> b (and back)."""
-
-    a: str
-    b: str
-    out: int  # row of LinkColumns, its Out
-    back: int  # row whose Out is b -> a; -1: the In of `out`
 
 
 def level_of(rate: float, capacity: float, busiest: float) -> str:
@@ -95,32 +88,15 @@ def level_of(rate: float, capacity: float, busiest: float) -> str:
     return f"r{1 + sum(rate / busiest >= edge for edge in RELATIVE_LEVELS)}"
 
 
-def wires(published: Published) -> list[Wire]:
-    """Every link once: the two directions of a point-to-point link are one wire."""
-    table = published.links
-    opposite = opposites(published)
-    behind = set(opposite.values())
-    found = []
-    for row in range(len(table)):
-        router, neighbor, kind = table.router[row], table.neighbor[row], table.kind[row]
-        if kind != "transit":
-            if row not in behind:
-                found.append(Wire(router, f"{kind} {table.id[row]}", row, -1))
-        elif "/" in neighbor:
-            found.append(Wire(router, f"lan {neighbor}", row, -1))
-        elif neighbor and not (row in behind and opposite.get(row, row) < row):
-            found.append(Wire(router, neighbor, row, opposite.get(row, -1)))
-    return found
-
-
 def draw(published: Published, names: Mapping[str, str]) -> Drawing:
     """Nodes and half arrows on a canvas of WIDTH x HEIGHT; `names` router id -> label."""
     all_wires = wires(published)
     routers = sorted(set(published.links.router) | {w.b for w in all_wires if " " not in w.b})
     kept, shown = _fit(published, all_wires, routers)
     keys = sorted({end for wire in shown for end in (wire.a, wire.b)} | kept, key=_node_order)
-    inside = (WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN)
-    rooms = tuple(ROOM[_kind(key)] for key in keys)
+    scale = min(LARGEST_SCALE, max(1.0, math.sqrt(len(keys) / MAX_FULL_LABELS)))
+    inside = (WIDTH * scale - 2 * MARGIN, HEIGHT * scale - 2 * MARGIN)
+    rooms = tuple(ROOM[kind_of(key)] for key in keys)
     at = {
         key: (MARGIN + x * inside[0], MARGIN + y * inside[1])
         for key, (x, y) in zip(keys, positions(rooms, _edges(keys, shown), inside[0] / inside[1]), strict=True)
@@ -137,9 +113,10 @@ def draw(published: Published, names: Mapping[str, str]) -> Drawing:
     for wire, offset in zip(shown, offsets, strict=True):
         halves.extend(_halves(published, wire, at[wire.a], at[wire.b], offset, busiest))
     return Drawing(
-        WIDTH,
-        HEIGHT,
-        tuple(_nodes(published, at, shown, names)),
+        round(WIDTH * scale),
+        round(HEIGHT * scale),
+        scale,
+        tuple(_nodes(published, at, shown, names, scale)),
         tuple(halves),
         len(routers) - len(kept),
         bool((table.capacity == 0).any()),
@@ -157,77 +134,35 @@ def _edges(keys: Sequence[str], shown: Sequence[Wire]) -> Edges:
     counted = Counter((min(wire.a, wire.b), max(wire.a, wire.b)) for wire in shown)
     edges = []
     for (a, b), parallel in counted.items():
-        length = IDEAL.get(_kind(a), 1.0) * IDEAL[_kind(b)]
-        if _kind(a) == _kind(b) == "router":
+        length = IDEAL.get(kind_of(a), 1.0) * IDEAL[kind_of(b)]
+        if kind_of(a) == kind_of(b) == "router":
             length = 0.6 + 0.25 * math.sqrt(min(len(neighbors[a]), len(neighbors[b]))) + 0.25 * (parallel > 1)
         edges.append((number[a], number[b], length))
     return tuple(sorted(edges))
-
-
-def opposites(published: Published) -> dict[int, int]:
-    """Row of a point-to-point link -> row of its other direction.
-
-    As the topology says; the rest, links that are down, by order of address.  Where only one end has noticed a failure,
-    the other end's router still announces its interface as a stub: the one with the next address is that end.
-    """
-    table = published.links
-    row_of = {link: row for row, link in enumerate(table.id)}
-    pairs: dict[int, int] = {}
-    topology = published.topology
-    if topology is not None:
-        ids = [row_of.get(link_id(key), -1) for key in topology.links.keys]
-        for i, j in enumerate(topology.links.reverse.tolist()):
-            if j >= 0 and ids[i] >= 0 and ids[j] >= 0:
-                pairs[ids[i]] = ids[j]
-    loose: dict[tuple[str, str], list[int]] = {}
-    stubs: dict[tuple[str, int], int] = {}
-    for row in range(len(table)):
-        if table.kind[row] == "stub" and "/" not in table.interface[row]:
-            stubs[table.router[row], _number(table.interface[row])] = row
-        elif row not in pairs and table.kind[row] == "transit" and "/" not in table.neighbor[row]:
-            loose.setdefault((table.router[row], table.neighbor[row]), []).append(row)
-    for (router, neighbor), rows in loose.items():
-        others = loose.get((neighbor, router), [])
-        by_interface = [sorted(side, key=lambda r: _address_order(table.interface[r])) for side in (rows, others)]
-        pairs.update(zip(*by_interface, strict=False))
-        for row in rows:
-            at = _number(table.interface[row])
-            near = [stubs[neighbor, at + step] for step in (1, -1) if (neighbor, at + step) in stubs]
-            if row not in pairs and near:
-                pairs[row] = near[0]
-    return pairs
 
 
 def _fit(published: Published, all_wires: list[Wire], routers: list[str]) -> tuple[set[str], list[Wire]]:
     """The routers and wires that can be read on one page: stubs go first, then the least busy routers."""
     kept = set(routers)
     if len(kept) > MAX_NODES:
-        load: dict[str, float] = {}
-        for router, rate in zip(published.links.router, published.links.bits_per_second.tolist(), strict=True):
-            load[router] = load.get(router, 0.0) + rate
+        load = _loads(published)
         kept = set(sorted(routers, key=lambda r: (-load.get(r, 0.0), r))[:MAX_NODES])
     shown = [w for w in all_wires if w.a in kept and (" " in w.b or w.b in kept)]
     if len({end for w in shown for end in (w.a, w.b)}) > MAX_NODES_WITH_STUBS:
-        shown = [w for w in shown if _kind(w.b) in ("router", "lan")]
+        shown = [w for w in shown if kind_of(w.b) in ("router", "lan")]
     return kept, shown
 
 
-def _kind(name: str) -> str:
-    return name.split(" ")[0] if " " in name else "router"
+def _loads(published: Published) -> dict[str, float]:
+    """Router id -> bits per second out of it."""
+    load: dict[str, float] = {}
+    for router, rate in zip(published.links.router, published.links.bits_per_second.tolist(), strict=True):
+        load[router] = load.get(router, 0.0) + rate
+    return load
 
 
 def _node_order(name: str) -> tuple[int, tuple[int, ...], str]:
-    return " " in name, _address_order(name) if " " not in name else (), name
-
-
-def _address_order(text: str) -> tuple[int, ...]:
-    return tuple(int(part) if part.isdigit() else 0 for part in text.split("/")[0].removeprefix("if").split("."))
-
-
-def _number(text: str) -> int:
-    """A dotted address as a number; anything else is far from every address."""
-    parts = text.split(".")
-    return sum(int(p) << s for p, s in zip(parts, (24, 16, 8, 0), strict=True)) if len(parts) == 4 else -10
+    return " " in name, address_order(name) if " " not in name else (), name
 
 
 def _parallel_offsets(shown: list[Wire]) -> list[float]:
@@ -255,7 +190,7 @@ def _halves(
     length = math.hypot(dx, dy) or 1.0
     ux, uy = dx / length, dy / length
     start = (a[0] + ux * RADIUS["router"] - uy * offset, a[1] + uy * RADIUS["router"] + ux * offset)
-    room = RADIUS[_kind(wire.b)]
+    room = RADIUS[kind_of(wire.b)]
     end = (b[0] - ux * room - uy * offset, b[1] - uy * room + ux * offset)
     middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
     row = wire.out
@@ -325,7 +260,7 @@ def _half(
 
 
 def _nodes(
-    published: Published, at: Mapping[str, Point], shown: Sequence[Wire], names: Mapping[str, str]
+    published: Published, at: Mapping[str, Point], shown: Sequence[Wire], names: Mapping[str, str], scale: float
 ) -> list[Node]:
     """Every node with its label; routers choose their places for labels first."""
     table = published.links
@@ -336,31 +271,36 @@ def _nodes(
     working = dict.fromkeys(at, False)
     for router, up in zip(table.router, table.up.tolist(), strict=True):
         working[router] = working.get(router, False) or up
-    keys = sorted(at, key=lambda key: (tuple(RADIUS).index(_kind(key)), _node_order(key)))
+    keys = sorted(at, key=lambda key: (tuple(RADIUS).index(kind_of(key)), _node_order(key)))
     texts = []
     for key in keys:
         text = key.partition(" ")[2] or key
-        if _kind(key) in ("stub", "external"):
+        if kind_of(key) in ("stub", "external"):
             row = wires_of[key][0].out
-            text = "outside" if _kind(key) == "external" else table.interface[row]
+            text = "outside" if kind_of(key) == "external" else table.interface[row]
         short = len(at) > MAX_FULL_LABELS and "/" not in text
         texts.append(names.get(text) or ("." + ".".join(text.split(".")[-2:]) if short else text))
+    if len(keys) > MAX_LABELS:
+        load = _loads(published)
+        busiest = set(sorted(keys, key=lambda key: -load.get(key, 0.0))[:MAX_LABELS])
+        texts = [text if key in busiest else "" for key, text in zip(keys, texts, strict=True)]
     spots = place(
         tuple(
-            (text, at[key], 14.0 if _kind(key) == "lan" else RADIUS[_kind(key)])
+            (text, at[key], 14.0 if kind_of(key) == "lan" else RADIUS[kind_of(key)])
             for key, text in zip(keys, texts, strict=True)
         ),
         tuple((at[wire.a], at[wire.b]) for wire in shown),
-        WIDTH,
-        HEIGHT,
+        WIDTH * scale,
+        HEIGHT * scale,
+        scale,
     )
     return [
         Node(
-            _kind(key),
+            kind_of(key),
             text,
             key.partition(" ")[2] or key,
             *at[key],
-            up=(working[key] if _kind(key) == "router" else any(table.up[wire.out] for wire in wires_of[key])),
+            up=(working[key] if kind_of(key) == "router" else any(table.up[wire.out] for wire in wires_of[key])),
             anchor=spot.anchor,
             label_x=spot.x,
             label_y=spot.y,

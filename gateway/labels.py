@@ -33,9 +33,16 @@ class Spot:
 
 @lru_cache(maxsize=8)
 def place(
-    nodes: tuple[tuple[str, Point, float], ...], lines: tuple[tuple[Point, Point], ...], width: float, height: float
+    nodes: tuple[tuple[str, Point, float], ...],
+    lines: tuple[tuple[Point, Point], ...],
+    width: float,
+    height: float,
+    scale: float = 1.0,
 ) -> tuple[Spot, ...]:
-    """A spot for the label of every (label, centre, radius).  Kept: a page that refreshes asks the same again."""
+    """A spot for the label of every (label, centre, radius); `scale` enlarges the letters.
+
+    Kept: a page that refreshes asks the same again.
+    """
     step = np.linspace(0.0, 1.0, SAMPLES)[:, None]
     along = [np.array(a) + (np.array(b) - np.array(a)) * step for a, b in lines]
     points: F8 = np.concatenate(along) if along else np.zeros((0, 2))
@@ -45,7 +52,7 @@ def place(
     for number, (label, centre, radius) in enumerate(nodes):
         best: tuple[float, Spot, tuple[float, float, float, float]] | None = None
         for taste, direction in enumerate(PLACES):
-            spot, box = _at(label, centre, radius, direction)
+            spot, box = _at(label, centre, radius, direction, scale)
             others = np.delete(centres, number, axis=0)
             cost = 0.05 * taste + OVER_LINE * _inside(points, box) + OVER_NODE * _inside(others, box, 7.0)
             cost += OVER_LABEL * sum(_overlap(box, other) for other in taken)
@@ -59,18 +66,18 @@ def place(
 
 
 def _at(
-    label: str, centre: Point, radius: float, direction: tuple[int, int]
+    label: str, centre: Point, radius: float, direction: tuple[int, int], scale: float
 ) -> tuple[Spot, tuple[float, float, float, float]]:
     """Spot and box (left, top, right, bottom) of a label on that side."""
     side, down = direction
     gap = radius + 4
     reach = gap if 0 in direction else gap * 0.75
-    wide = CHARACTER * len(label)
-    x, middle = centre[0] + side * reach, centre[1] + down * (reach + HEIGHT / 2 - 1)
+    wide, high = CHARACTER * scale * len(label), HEIGHT * scale
+    x, middle = centre[0] + side * reach, centre[1] + down * (reach + high / 2 - 1)
     left = x if side > 0 else x - wide if side < 0 else x - wide / 2
     anchor = "start" if side > 0 else "end" if side < 0 else "middle"
-    box = (left, middle - HEIGHT / 2, left + wide, middle + HEIGHT / 2)
-    return Spot(x, middle + 4, anchor), box
+    box = (left, middle - high / 2, left + wide, middle + high / 2)
+    return Spot(x, middle + 4 * scale, anchor), box
 
 
 def _inside(points: F8, box: tuple[float, float, float, float], margin: float = 0.0) -> int:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gateway.drawing import HEIGHT, WIDTH, Drawing, draw, level_of, opposites, wires
+from gateway.drawing import HEIGHT, MAX_LABELS, WIDTH, Drawing, draw, level_of
+from gateway.wires import opposites
 from tests.gateway import published_fake as fake
 
 
@@ -22,18 +23,6 @@ def halves(drawing: Drawing) -> dict[str, str]:
 )  # fmt: skip
 def test_levels(rate: float, capacity: float, level: str) -> None:
     assert level_of(rate, capacity, 100.0) == level
-
-
-def test_a_point_to_point_link_is_one_wire_with_two_directions() -> None:
-    published = fake.small()
-    table, pairs = published.links, opposites(published)
-    row = table.id.index("10.255.0.1:10.0.0.5")
-    assert table.id[pairs[row]] == "10.255.0.2:10.0.0.6"  # of two parallel ones the right one
-    assert pairs[pairs[row]] == row
-    drawn = wires(published)
-    p2p = [w for w in drawn if w.back >= 0]
-    assert len(p2p) == 5
-    assert len(drawn) == 5 + 2 + 2 + 1  # LAN twice, stubs, outside
 
 
 def test_colours_follow_the_direction() -> None:
@@ -100,6 +89,9 @@ def test_a_network_too_large_to_draw_shows_its_busiest_routers() -> None:
     drawing = draw(replace(small, links=table), {})
     assert drawing.omitted_routers == 160
     assert len(drawing.nodes) == 240
+    assert sum(bool(node.label) for node in drawing.nodes) == MAX_LABELS
+    assert drawing.scale > 1
+    assert all(0 < node.x < drawing.width and 0 < node.y < drawing.height for node in drawing.nodes)
     assert routers[-1] in {node.title for node in drawing.nodes}
 
 
