@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BURST_SECONDS = 0.05
+BURST_SECONDS = 0.1
 RESTART_SECONDS = 0.002  # once empty, it stays shut until this much has come back
 
 

@@ -104,20 +104,20 @@ class FlowLookup:
         self._directory.settle_datagram(flow.serial, flow.endpoints, flow.opened, now)
         return True
 
-    def _ask(self, endpoints: Endpoints, now: float, *, thorough: bool = True) -> bool:
+    def _ask(self, endpoints: Endpoints, now: float) -> bool:
         self.stats.asked += 1
         one = self._sockets.one(endpoints)
-        found = one is not None and (
-            self._directory.see_one(endpoints, one, now, thorough=False)
-            or (thorough and self._directory.see_one(endpoints, one, now, thorough=True))
-        )
+        found = one is not None and self._directory.see_one(endpoints, one, now, thorough=False)
+        if not found and one is not None and self._sockets.one(endpoints) is not None:
+            # a scan of all processes is worth its price only for a socket that will still be there at its end
+            found = self._directory.see_one(endpoints, one, now, thorough=True)
         self.stats.found += found
         return found
 
     def _settle(self, flow: NewFlow, now: float, *, thorough: bool) -> bool:
         endpoints = flow.endpoints
         if endpoints.protocol in (UDP, UDP_LITE):
-            if not self._ask(endpoints, now, thorough=thorough):
+            if not self._ask(endpoints, now):
                 return False
             self._directory.settle_datagram(flow.serial, endpoints, flow.opened, now)
             return True

@@ -58,7 +58,7 @@ SMALL_BUFFER_DRAIN_SECONDS = 0.1
 LEAST_RING_SECONDS = 0.01
 LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.005, 0.16  # between wake-ups of a ring that brings no new flow
 HOST_READ_FACTOR = 500  # reading the host's addresses takes at most 1/500 of the time
-MOST_OPENINGS = 64  # SYNs looked at in one turn
+MOST_OPENINGS = 4  # SYNs looked at in one turn: the newest, older ones are gone
 MOST_FINAL_SENDS = 200  # paced options at the end
 
 
@@ -103,8 +103,9 @@ class AgentService:
         self._datagrams = DatagramTable(most_flows=config.max_flows, idle_seconds=config.idle_timeout_seconds)
         self._lookup = FlowLookup(self._directory, self._dump, self._processes)
         self._budget = CpuBudget(config.attribution_cpu_percent / 100, time.monotonic())
+        self._ended: list[FlowRows] = []  # TCP rows between reports: owners are asked for at the end
         self._pending: list[tuple[FlowRows, list[Owner]]] = []
-        self._pending_rows = 0
+        self._pending_rows = self._ended_rows = 0
         self._host = HostAddresses((), {})
         self._own: frozenset[bytes] = frozenset()
         self._host_at = 0.0
@@ -295,7 +296,7 @@ class AgentService:
     def _drain(self) -> None:
         """Events to rows, so that the kernel's queue stays short."""
         now = time.time()
-        self._hold_tcp(self._tcp.end(self._events.drain(), now), now)
+        self._keep_ended(self._tcp.end(self._events.drain(), now))
         self._read_tracker(now, dump=False)
 
     def _read_tracker(self, now: float, *, dump: bool) -> None:
@@ -306,10 +307,13 @@ class AgentService:
             news = self._tracked.take(entries, self._datagrams, self._own, now, dump=whole)
             self._lookup.take(news, now, affordable=self._budget.allows(time.monotonic()))
 
-    def _hold_tcp(self, rows: FlowRows, now: float) -> None:
+    def _keep_ended(self, rows: FlowRows) -> None:
         rows = self._leaving(rows)
         if len(rows):
-            self._hold(rows, self._directory.of_tcp(rows, now))
+            room = max(0, self.config.max_flows - self._ended_rows)
+            self.stats.overflow_rows += max(0, len(rows) - room)
+            self._ended.append(rows.take(np.arange(min(room, len(rows)))))
+            self._ended_rows += len(self._ended[-1])
 
     def _leaving(self, rows: FlowRows) -> FlowRows:
         """Rows whose ends are not both on this host."""
@@ -340,7 +344,9 @@ class AgentService:
         self._directory.see_tcp(sockets, now)
         live = self._tcp.update(sockets, now)
         ended = self._tcp.end(self._events.drain(), now)
-        self._hold_tcp(concatenate([live, ended]), now)
+        tcp = concatenate([*self._ended, self._leaving(live), self._leaving(ended)])
+        self._ended, self._ended_rows = [], 0
+        self._hold(tcp, self._directory.of_tcp(tcp, now))
         self._tcp.forget_vanished(sockets)
         self._directory.keep_tcp(sockets.cookie, self._tcp.listening.tolist())
         self._read_tracker(now, dump=True)

@@ -9,7 +9,7 @@ CAP_DAC_READ_SEARCH.
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from agents.attribution import INTERPRETERS, JAVA, ProcessFacts, script_of, unit
 MOST_INODES = 65_536
 MOST_PROCESSES = 8_192
 RECENT_PROCESSES = 32
+YOUNG_PROCESSES = 16
 LIKELY_PROCESSES = 4  # looked at before anything else
 COMMAND_LINE_OCTETS = 16_384
 PREFIX = "socket:["
@@ -42,6 +43,7 @@ class ProcessTable:
         self._facts: OrderedDict[int, tuple[str, ProcessFacts]] = OrderedDict()  # pid -> (start time, facts)
         self._recent: OrderedDict[int, None] = OrderedDict()
         self._listed: set[int] = set()
+        self._young: deque[int] = deque(maxlen=YOUNG_PROCESSES)
         self.stats = ProcStats()
 
     def holders(self, inodes: Iterable[int], *, thorough: bool = True) -> dict[int, int]:
@@ -63,11 +65,12 @@ class ProcessTable:
             present = self._processes()
             fresh = [pid for pid in present if pid not in self._listed]
             self._listed = set(present)
-            self._search(wanted, found, dict.fromkeys(fresh[::-1] + known[LIKELY_PROCESSES:]))
+            self._young.extend(fresh)
+            likely = dict.fromkeys([*reversed(self._young), *known[LIKELY_PROCESSES:]])
+            self._search(wanted, found, likely)
             if wanted and thorough:
                 self.stats.full_scans += 1
-                tried = set(fresh) | set(known)
-                self._search(wanted, found, [pid for pid in reversed(present) if pid not in tried])
+                self._search(wanted, found, [pid for pid in reversed(present) if pid not in likely])
                 for inode in wanted:
                     self._remember(inode, 0)
                     self.stats.nobody += 1
