@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ospf.prefixes import INTRA
-from ospf.spf import ZERO_COST_STEP, Distances, Level, NextHops, Sinks, next_hops, push
+from ospf.spf import Distances, Level, NextHops, Sinks, next_hops, push
 from ospf.topology import Topology
 
 F8 = NDArray[np.float64]
@@ -77,9 +77,9 @@ class Paths:
         self.topology = topology
         n = topology.n_vertices
         self._to = Distances(topology.edges, n)
-        zero = bool(np.any((topology.edges.out_link >= 0) & (topology.edges.cost == 0)))
-        self._ties = Distances(topology.edges, n, ZERO_COST_STEP) if zero else None
-        if previous is not None and not zero and _same_vertices(previous.topology, topology):
+        zero = (topology.edges.cost == 0) & (topology.edges.src < topology.n_routers)
+        self._ties = Distances(topology.edges, n, zero) if zero.any() else None
+        if previous is not None and self._ties is None and _same_vertices(previous.topology, topology):
             self._to.adopt(previous._to)
 
     @property

@@ -23,22 +23,26 @@ from scipy.sparse.csgraph import dijkstra
 
 from ospf.errors import OspfError
 from ospf.links import EdgeTable
+from ospf.repair import Adjacency, repair
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 
-MOST_CHANGED_VERTICES = 64  # beyond that many, checking costs more than it saves
+MOST_CHANGED_VERTICES = 64  # beyond that many, mending may cost more than computing anew
 ZERO_COST_STEP = 2.0**-20  # far below 1 / vertices, exactly representable beside 2**32
 
 
 class Distances:
-    """Distances *to* chosen vertices, computed when first asked for and kept."""
+    """Distances *to* chosen vertices, computed when first asked for and kept.
 
-    def __init__(self, edges: EdgeTable, n_vertices: int, step: float = 0.0) -> None:
+    The edges marked in `raised` (of zero cost) count as a step far below 1.
+    """
+
+    def __init__(self, edges: EdgeTable, n_vertices: int, raised: NDArray[np.bool_] | None = None) -> None:
         cost = edges.cost.astype(np.float64)
-        if step:
-            cost[(edges.out_link >= 0) & (edges.cost == 0)] = step
+        if raised is not None:
+            cost[raised] = ZERO_COST_STEP
         self._n = n_vertices
         self._forward = _least_cost(edges.src, edges.dst, cost, n_vertices)
         self._backward = _least_cost(edges.dst, edges.src, cost, n_vertices)
@@ -54,26 +58,28 @@ class Distances:
         rows: F8 = self._to[vertices]
         return rows
 
-    def adopt(self, old: Distances) -> int:
-        """Take over what a change of edges left valid; the number of vertices whose distances were kept.
+    def adopt(self, old: Distances) -> None:
+        """Take over what `old` has, mended where edges differ; nothing when they differ in many places.
 
-        Both must number the same vertices. Distances to t stay right if they still solve Bellman's equation
-        at every vertex whose edges changed; with no circle of zero cost (the caller's duty) its solution is
-        unique.
+        Both must number the same vertices, and there must be no circle of zero cost.
         """
         changed = _changed_rows(old._forward, self._forward)
         if len(changed) > MOST_CHANGED_VERTICES:
-            return 0
-        valid = old._have.copy()
-        start, dst, cost = self._forward.indptr, self._forward.indices, self._forward.data
+            return
+        leaving, entering = _adjacency(self._forward), _adjacency(self._backward)
+        self._to[old._have] = old._to[old._have]
+        self._have = old._have.copy()
+        # A destination whose distances still solve Bellman's equation at the changed vertices is right as it is.
+        wrong = np.zeros(self._n, dtype=np.bool_)
         for u in changed.tolist():
-            leaving = slice(start[u], start[u + 1])
-            best = (old._to[:, dst[leaving]] + cost[leaving]).min(axis=1, initial=np.inf)
+            edges = slice(leaving.start[u], leaving.start[u + 1])
+            best = (self._to[:, leaving.other[edges]] + leaving.cost[edges]).min(axis=1, initial=np.inf)
             best[u] = 0.0
-            valid &= best == old._to[:, u]
-        self._to[valid] = old._to[valid]
-        self._have |= valid
-        return int(valid.sum())
+            wrong |= best != self._to[:, u]
+        sinks = np.flatnonzero(wrong & self._have)
+        rows = self._to[sinks]
+        repair(rows, sinks, changed, leaving, entering)
+        self._to[sinks] = rows
 
     def source(self, vertex: int) -> F8:
         """[V]: the distance from `vertex` to every vertex."""
@@ -94,6 +100,10 @@ def _least_cost(src: I4, dst: I4, cost: F8, n: int) -> csr_matrix:
     first = np.ones(len(src), dtype=np.bool_)
     first[1:] = (src[1:] != src[:-1]) | (dst[1:] != dst[:-1])
     return csr_matrix((cost[first], (src[first], dst[first])), shape=(n, n))
+
+
+def _adjacency(matrix: csr_matrix) -> Adjacency:
+    return Adjacency(matrix.indptr, matrix.indices, matrix.data)
 
 
 def _changed_rows(old: csr_matrix, new: csr_matrix) -> I8:

@@ -10,7 +10,7 @@ from ospf.lsa import Lsa
 from ospf.paths import Paths
 from ospf.spf import Distances, NextHops, Sinks, next_hops, push
 from ospf.topology import Topology, build_topology
-from tests.ospf.lsas import ip, network, p2p, router, stub, transit
+from tests.ospf.lsas import ip, network, p2p, router, stub, transit, virtual
 
 A, B, C = "1.1.1.1", "2.2.2.2", "3.3.3.3"
 
@@ -66,6 +66,17 @@ def test_a_circle_of_next_hops_is_refused_instead_of_running_for_ever() -> None:
     zero = np.zeros(1, dtype=np.int64)
     with pytest.raises(OspfError):
         push(t.edges, circle, zero, zero, zero, None, 2)
+
+
+def test_zero_cost_virtual_links_do_not_circle() -> None:
+    a, b = p2p(C, "10.0.1.1", 5), p2p(C, "10.0.2.1", 5)
+    t = build(
+        router(A, virtual(B, "10.0.0.1", 0), a),
+        router(B, virtual(A, "10.0.0.2", 0), b),
+        router(C, p2p(A, "10.0.1.2", 5), p2p(B, "10.0.2.2", 5), stub("10.3.0.0/24", 1)),
+    )
+    row = Paths(t).fractions(np.array([0]), np.array([t.prefixes.row(ip("10.3.0.0"), 24)]))
+    assert np.isclose(row.toarray()[0, : len(t.links)][t.links.kind == 1].sum(), 1)
 
 
 def mesh(side: int) -> Topology:
