@@ -287,6 +287,7 @@ def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("gateway", "templates"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

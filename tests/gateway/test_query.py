@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +33,16 @@ NOW = 1_795_290_600.0
 )
 def test_moment(text: str, seconds: float) -> None:
     assert query.moment("at", text, NOW) == seconds
+
+
+def test_a_time_without_zone_is_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert query.moment("at", "2026-11-21T19:50:00", NOW) == NOW
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "now-5", "now+5m", "-1", "25:00", "1e400", "99999999999999", "\x00"])
