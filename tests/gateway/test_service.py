@@ -80,6 +80,9 @@ class Loaded:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
+
+    def load(self) -> None:
+        """Carry some seconds of traffic, then come to rest."""
         self.sink.start()
         self.gateway.start()
         feed = self.gateway.start_feed()
@@ -106,6 +109,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     require_programs("snmpbulkwalk", "nfcapd", "nfdump", "tshark")
     one = Loaded(tmp_path_factory.mktemp("loaded"))
     try:
+        one.load()
         yield one
     finally:
         one.close()
