@@ -43,6 +43,7 @@ READY_SECONDS, SYNC_SECONDS = 60.0, 15.0
 REFRESH_SECONDS, REPORT_EVERY = 1.0, 5.0
 STOP_SECONDS = 8.0
 API_TIMEOUT = 3.0
+TEMPLATE_SECONDS = 5.0  # a collector started late reads flows at once
 PR_SET_PDEATHSIG = 1
 LOG_TAIL = 15
 SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")
@@ -116,7 +117,14 @@ def gateway_tree(network: Network, ports: Ports, directory: Path) -> dict[str, A
             "name": "anemone-demo",
         },
         "http": {"listen": f"{HOST}:{ports.http}"},
-        "export": [{"to": f"udp://{HOST}:{EXPORT_PORT}", "format": "ipfix", "profile": "all-hops"}],
+        "export": [
+            {
+                "to": f"udp://{HOST}:{EXPORT_PORT}",
+                "format": "ipfix",
+                "profile": "all-hops",
+                "template_refresh_seconds": TEMPLATE_SECONDS,
+            }
+        ],
     }
 
 
@@ -155,13 +163,12 @@ def commands(ports: Ports, bin_directory: Path, here: Path) -> tuple[tuple[str, 
     shown = str(anemone.relative_to(here)) if anemone.is_relative_to(here) else str(anemone)
     where = "" if ports.http == 8161 else f" --gateway {ports.url}"
     return (
-        ("every interface of every router: name, counters, speed (ifXTable)",
+        ("every interface, its counters",
          f"snmpbulkwalk -v2c -c public {HOST}:{ports.snmp} 1.3.6.1.2.1.31.1.1.1"),
-        ("also: apps, agents, events, matrix, path 10.11.1.10 10.2.20.31",
+        ("or apps, agents, path 10.11.1.10 10.2.20.31",
          f"{shown} links --top 10{where}"),
-        ("40 s of the export; its ifIndex are those of SNMP",
-         f"mkdir -p /tmp/flows; timeout 40 nfcapd -p {EXPORT_PORT} -w /tmp/flows -t 20; "
-         "nfdump -R /tmp/flows -s outif/bytes"),
+        ("takes 40 s",
+         f"D=$(mktemp -d); timeout 40 nfcapd -p {EXPORT_PORT} -w $D -t 10; nfdump -R $D -s outif/bytes"),
     )  # fmt: skip
 
 
@@ -181,6 +188,7 @@ def describe(network: Network, ports: Ports, gateway_pid: int) -> screen.Running
             ("IPFIX out", f"to udp {EXPORT_PORT}"),
         ),
         commands(ports, Path(sys.executable).parent, Path.cwd()),
+        f"in {Path.cwd()}",
         (*ports.notes, *missing_words(found)),
         names_of(network),
     )

@@ -26,8 +26,8 @@ PALETTE = (
     "green", "magenta", "cyan", "yellow", "orange3", "deep_pink3", "steel_blue1", "pale_green3",
 )  # fmt: skip
 BAR, HOT, WARM = 16, 0.85, 0.6
-LINK_ROWS, EVENT_ROWS = 7, 4
-FIXED_ROWS = 18  # everything but links and events, on a screen where nothing wraps
+LINK_ROWS, EVENT_ROWS = 9, 5
+FIXED_ROWS = 16  # everything but links and events, on a screen 100 wide
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Running:
     inventory: str
     parts: tuple[tuple[str, str], ...]
     commands: tuple[tuple[str, str], ...]  # what it shows, what to type
+    place: str = ""  # where to type it
     warnings: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,8 +123,9 @@ def level(part: float) -> str:
 
 def render(running: Running, seen: Seen, moment: Moment, elapsed: float, height: int = 30) -> RenderableType:
     """The whole screen, `height` lines of a terminal at least 80 wide."""
-    extra = max(0, height - FIXED_ROWS - LINK_ROWS - EVENT_ROWS - len(running.warnings))
-    link_rows = max(3, LINK_ROWS + extra * 2 // 3 - max(0, FIXED_ROWS + LINK_ROWS + EVENT_ROWS - height))
+    room = max(5, height - FIXED_ROWS - len(running.warnings))
+    event_rows = max(2, room * EVENT_ROWS // (LINK_ROWS + EVENT_ROWS))
+    link_rows = room - event_rows
     colours = app_colours(seen.apps)
     return Group(
         _title(running, elapsed),
@@ -132,9 +134,9 @@ def render(running: Running, seen: Seen, moment: Moment, elapsed: float, height:
         _links(seen, running.names, colours, link_rows),
         _applications(seen, colours),
         _finding(seen, running.names),
-        _heading("Events", "anemone events"),
-        _events(seen, running.names, EVENT_ROWS + extra - extra * 2 // 3),
-        _heading("Type in another terminal", ""),
+        _heading("Events", "as `anemone events` tells them"),
+        _events(seen, running.names, event_rows),
+        _heading("Type in another terminal", running.place),
         *_commands(running),
         _heading("Running", "Ctrl-C stops all of it"),
         _parts(running),
@@ -232,14 +234,13 @@ def finding(seen: Seen, names: Mapping[str, str]) -> str:
     link = seen.hottest
     if link is None:
         return ""
-    text = f"{link_name(link, names)} is the fullest link, at {utilisation(link):.0%}"
+    text = f"Fullest: {link_name(link, names)} (ifIndex {link['ifindex']}), {utilisation(link):.0%}"
     talkers = link.get("talkers") or []
     if talkers:
         first = talkers[0]
         source, destination = (names.get(first[end], first[end]) for end in ("source", "destination"))
         share = first["bits_per_second"] / link["bits_per_second"] if link["bits_per_second"] else 0.0
-        text += f": {first['app']} from {source} to {destination}, {rate_text(first['bits_per_second'])}"
-        text += f" = {share:.0%} of its load"
+        text += f": {first['app']} {source} → {destination} is {share:.0%} of it"
     return text
 
 
@@ -251,13 +252,10 @@ def _finding(seen: Seen, names: Mapping[str, str]) -> RenderableType:
 
 def event_words(event: Document, names: Mapping[str, str]) -> str:
     """`19:40:33 link_down br-paris → ...` with addresses put into words."""
-    subject = str(event["subject"])
-    for known in (subject, subject.partition(":")[0]):
-        if known in names:
-            subject = subject.replace(known, names[known], 1)
-            break
-    words = [str(event["time"])[11:19], f"{event['kind']:<13}", subject, str(event["detail"])]
-    return " ".join(word for word in words if word)
+    words = [str(event["time"])[11:19], f"{event['kind']:<14}"]
+    for text in (str(event["subject"]), str(event["detail"])):
+        words += [names.get(word, names.get(word.partition(":")[0], word)) for word in text.split()]
+    return " ".join(words)
 
 
 def _events(seen: Seen, names: Mapping[str, str], rows: int) -> RenderableType:
@@ -272,13 +270,11 @@ def _events(seen: Seen, names: Mapping[str, str], rows: int) -> RenderableType:
 
 
 def _commands(running: Running) -> list[RenderableType]:
-    # the command alone on its line, so that a triple click takes it whole
-    lines: list[RenderableType] = []
-    for remark, command in running.commands:
-        lines.append(Text(command, style="bold", no_wrap=False, overflow="fold"))
-        if remark:
-            lines.append(_line(("  " + remark, "bright_black")))
-    return lines
+    # the remark is a shell comment, so that a triple click takes a line that can be pasted
+    return [
+        Text.assemble((command, "bold"), ("  # " + remark, "bright_black"), no_wrap=True, overflow="ellipsis")
+        for remark, command in running.commands
+    ]
 
 
 def _parts(running: Running) -> RenderableType:

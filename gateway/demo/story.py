@@ -34,21 +34,21 @@ SCENES = (
     Scene(
         0.0,
         "A normal day",
-        "38 hosts work. Their agents report who sends what; the routers' OSPF says which way it goes.",
-        "anemone links: the busiest links, and which application fills them",
+        "People work. Agents on their hosts report who sends what; OSPF says which way it goes.",
+        "the fullest links below, and the applications that fill them",
     ),
     Scene(
         BACKUP_START,
         "The backup starts",
         f"files-paris begins to copy {BACKUP_BPS / 1e6:.0f} Mb/s to backup-1 in the data centre, "
         "over a line of 100 Mb/s.",
-        "the line from br-paris to hq-core-1 goes to 90 %; anemone names the application and the host",
+        "br-paris → hq-core-1 goes to 90 %, and the gateway names the application and the host",
     ),
     Scene(
         110.0,
         "The line breaks",
         "A digger cuts the line between br-paris and hq-core-1. OSPF finds the other line, by hq-core-2.",
-        "link_down in the events; the load moves to the line from br-paris to hq-core-2 with the next LSA",
+        "link_down in the events; the load moves to the line to hq-core-2 with the same LSA",
         down=frozenset((PARIS_LINE,)),
     ),
     Scene(
@@ -61,7 +61,7 @@ SCENES = (
         BACKUP_END,
         "The backup ends, maintenance begins",
         "Somebody raises the OSPF cost of hq-core-1 and dc-core-1 towards each other from 10 to 100.",
-        "cost_changed in the events; equal-cost sharing ends there, dc-core-2 carries both halves",
+        "cost_changed in the events; dc-core-2 now carries both halves of hq-core-1's share",
         costs=(("hq-core-1", "hq-core-1--dc-core-1", 100), ("dc-core-1", "hq-core-1--dc-core-1", 100)),
     ),
     Scene(
