@@ -26,7 +26,7 @@ class AttachConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode            "passive" sniff only; "burst" pull the whole database in Exchange, leave, then sniff (no
                     router changes an LSA); "full" a lasting adjacency with an empty database (hears
                     every flood on any link; routers re-originate once when it comes, once when it goes)
-    area            dotted area id; none: the area of the first Hello heard
+    area            dotted area id; none: that of the first packet heard
     instance        name of the OSPF process or VRF, part of every link's identity
     router_id       the listener's own; no router may have it, two listeners on one LAN need two. The default
                     is one nobody derives from an interface address; it is low, so that routers lead

@@ -75,7 +75,6 @@ class ListenerStats:
     lsas: int = 0
     lsas_refused: int = 0
     wrong_area: int = 0
-    area_unknown: int = 0
     duplicate_router_id: int = 0
     authenticated: int = 0
     neighbors_refused: int = 0
@@ -205,10 +204,7 @@ class Listener:
             self.stats.duplicate_router_id += 1
             self.last_error = "a router uses the listener's router id"
             return False
-        if self.area is None:
-            if not isinstance(packet.body, Hello):
-                self.stats.area_unknown += 1
-                return False
+        if self.area is None:  # one segment, one area: whatever is heard first tells it
             self.area = self.lsdb.area = packet.area
         if packet.area != self.area:
             self.stats.wrong_area += 1

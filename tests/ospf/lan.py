@@ -9,6 +9,7 @@ Everything is torn down by `close()`, whatever happened before; nothing outside 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from typing import Any
 from tests.require import find_program
 
 EXTERNALS = 300
+_NUMBERS = itertools.count()
 ROUTERS = {"r1": ("10.98.0.1", 100), "r2": ("10.98.0.2", 50), "b3": ("10.98.0.3", 0)}
 LISTENER = "10.98.0.9"
 FRR = """
@@ -33,6 +35,7 @@ interface e0
  ip ospf area 0.0.0.0
  ip ospf hello-interval 1
  ip ospf dead-interval 3
+ ip ospf retransmit-interval 3
  ip ospf priority {priority}
 {extra}
 router ospf
@@ -111,9 +114,10 @@ class Lan:
     """The LAN, up and converged once `start` returns."""
 
     def __init__(self) -> None:
-        self.prefix = f"osp{os.getpid()}"
+        self.prefix = f"osp{os.getpid()}x{next(_NUMBERS)}"
         self.folder = Path(tempfile.mkdtemp(prefix="anemone-osp-"))
         self._daemons: list[subprocess.Popen[bytes]] = []
+        self._of: dict[str, list[subprocess.Popen[bytes]]] = {}
         self._listeners: list[ListenerProcess] = []
         self._namespaces: list[str] = []
 
@@ -125,6 +129,7 @@ class Lan:
         externals: int = EXTERNALS,
         routers: tuple[str, ...] = ("r1", "r2", "b3"),
         priorities: dict[str, int] | None = None,
+        capture: Path | None = None,
     ) -> None:
         self.priorities = {name: priority for name, (_, priority) in ROUTERS.items()} | (priorities or {})
         self.routers = routers
@@ -133,6 +138,9 @@ class Lan:
         self._add_namespace("sw")
         run("ip", "-n", self.namespace("sw"), "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
         run("ip", "-n", self.namespace("sw"), "link", "set", "br0", "up")
+        if capture is not None:
+            self._spawn("sw", "tshark", "-q", "-F", "pcap", "-i", "br0", "-w", str(capture))
+            self._await(capture)
         for name in routers:
             self._add_host(name, ROUTERS[name][0])
         self._add_host("ls", LISTENER)
@@ -198,9 +206,15 @@ class Lan:
 
     def _spawn(self, name: str, *command: str) -> None:
         with (self.folder / f"{name}.out").open("ab") as out:
-            self._daemons.append(
-                subprocess.Popen(["ip", "netns", "exec", self.namespace(name), *command], stdout=out, stderr=out)
-            )
+            arguments = ("ip", "netns", "exec", self.namespace(name), *command)
+            self._daemons.append(subprocess.Popen(arguments, stdout=out, stderr=out))
+            self._of.setdefault(name, []).append(self._daemons[-1])
+
+    def kill(self, name: str) -> None:
+        """The router is gone, without a word."""
+        for daemon in self._of[name]:
+            daemon.kill()
+            daemon.wait(3)
 
     def _await(self, path: Path) -> None:
         end = time.monotonic() + 10
@@ -233,19 +247,19 @@ class Lan:
         return rows
 
     def converge(self, lsas: int, seconds: float = 40) -> None:
-        """Until all FRRs hold the same `lsas` or more from all routers, unchanged for two seconds."""
+        """Until r1 is Full with all and all FRRs hold the same `lsas` or more, unchanged for two seconds."""
         end = time.monotonic() + seconds
         before: set[tuple[int, str, str, int, int]] = set()
         since = time.monotonic()
         while True:
             one = self.database("r1")
             two = self.database("r2") if "r2" in self.routers else one
-            routers = {row[2] for row in one if row[0] == 1}
+            full = self.vtysh("r1", "show ip ospf neighbor").count("Full/")
             if one != before:
                 before, since = one, time.monotonic()
-            elif one == two and len(one) >= lsas and len(routers) == len(self.routers) and time.monotonic() - since > 2:
+            elif one == two and len(one) >= lsas and full == len(self.routers) - 1 and time.monotonic() - since > 2:
                 return
-            assert time.monotonic() < end, f"no convergence: {len(one)} and {len(two)} LSAs, {routers}"
+            assert time.monotonic() < end, f"no convergence: {len(one)} and {len(two)} LSAs, {full} Full"
             time.sleep(0.2)
 
     def listen(self, seconds: float = 60, **config: Any) -> ListenerProcess:

@@ -147,10 +147,10 @@ def test_area_and_parameters_are_copied() -> None:
     router = ModelRouter(R1, A1, database(), area=5, hello_interval=0, dead_interval=1)
     listener = listen()
     listener.receive(router.say(LinkStateUpdate((lsa(7),))), 0.0)
-    assert listener.stats.area_unknown == 1 and len(listener.lsdb) == 0
+    assert listener.area == 5 and len(listener.lsdb) == 1
     listener.receive(router.hello(), 0.0)
     converse(listener, router, now=0.0)
-    assert listener.synchronised and listener.lsdb.area == 5
+    assert listener.synchronised and listener.lsdb.area == 5 and contents(listener) == {*database(), lsa(7)}
 
 
 def test_other_areas_are_not_heard() -> None:
