@@ -40,9 +40,13 @@ def lsa(kind: int, lsid: int, router: int, body: Any) -> Lsa:
     return Lsa(LsaHeader(1, 2, kind, lsid, router, -0x7FFFFFFF, 1, 20), body, b"")
 
 
-def diamond_lsas(down: frozenset[tuple[int, int]] = frozenset(), cost: int = 10) -> list[Lsa]:
-    links: dict[int, list[RouterLink]] = {n: [] for n in range(1, 5)}
-    for a, b in LINKS:
+def diamond_lsas(
+    down: frozenset[tuple[int, int]] = frozenset(), cost: int = 10, more: tuple[tuple[int, int], ...] = ()
+) -> list[Lsa]:
+    """`more` are further links, to further routers if need be."""
+    routers = sorted({n for ends in LINKS + more for n in ends})
+    links: dict[int, list[RouterLink]] = {n: [] for n in routers}
+    for a, b in LINKS + more:
         if (a, b) in down:
             continue
         net = f"10.0.{a}{b}."

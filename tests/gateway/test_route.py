@@ -5,11 +5,12 @@ from hypothesis import strategies as st
 from gateway.join import Routing, place
 from gateway.registry import AgentRegistry
 from gateway.route import hop_records, split
-from tests.gateway.small import diamond, flows
+from ospf.topology import build_topology
+from tests.gateway.small import diamond, diamond_lsas, flows
 
 
-def hops(batch, overhead=14):
-    topology = diamond()
+def hops(batch, overhead=14, topology=None):
+    topology = topology or diamond()
     routing = Routing.of(topology, list(range(101, 101 + len(topology.links))))
     placed = place(batch, routing, AgentRegistry(5.0))
     names = {101 + i: f"{k.router & 255}:{k.interface}" for i, k in enumerate(topology.links.keys)}
@@ -37,6 +38,20 @@ def test_an_equal_cost_cut_carries_the_flow_to_the_octet(octets: list[int]) -> N
             mine = rows & (batch["flow"] == n + 1)
             assert int(batch["octets"][mine].sum()) == total
             assert int(batch["packets"][mine].sum()) == 3
+
+
+def test_a_diamond_with_a_tail_keeps_every_packet_at_every_router() -> None:
+    """Where the source is not the router nearest to all others: r2 and r3 are."""
+    topology = build_topology(diamond_lsas(more=((4, 5), (5, 6))), version=1, time=0.0)
+    batch, names = hops(
+        flows(*[(0, 1, "10.1.1.9", f"10.1.6.{n}", 5, 100 + n, 1 + n % 2) for n in range(1, 40)]), topology=topology
+    )
+    router = [names[e].split(":")[0] for e in batch["egress"].tolist()]
+    for cut in ({"1"}, {"2", "3"}, {"4"}, {"5"}, {"6"}):
+        rows = np.array([r in cut for r in router])
+        for n in range(1, 40):
+            mine = rows & (batch["flow"] == n)
+            assert (batch["octets"][mine].sum(), batch["packets"][mine].sum()) == (100 + n, 1 + n % 2), (cut, n)
 
 
 @given(st.integers(0, 2**50), st.lists(st.integers(1, 20), min_size=1, max_size=9))
