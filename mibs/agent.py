@@ -194,7 +194,7 @@ class Agent:
     def _get_bulk(self, tree: Tree, request: Request, budget: int) -> bytes:
         """RFC 3416 4.2.3: non-repeaters once, the others max-repetitions times, cut where it gets too big."""
         names = request.names
-        once = min(max(request.first, 0), len(names))
+        once = max(request.first, 0)
         repetitions = max(request.second, 0)
         pieces: list[bytes] = []
         for name in names[:once]:

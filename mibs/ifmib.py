@@ -34,7 +34,6 @@ UP, DOWN = 1, 2
 ROW_ACTIVE = 1
 TRUTH_FALSE = 2
 TRAPS_DISABLED = 2
-IF_SPEED_LIMIT = 0xFFFFFFFF  # RFC 2863 3.1.5: more is told by ifHighSpeed only
 MEGABIT = 1e6
 
 # LibreNMS config_definitions.json, `bad_if`: case-insensitive parts of ifDescr that make it ignore a port.
@@ -81,7 +80,7 @@ def interface_sections(table: InterfaceTable, rows: RowSet, stack: RowSet, chang
         rows.texts((*IF_ENTRY, 2), table.descr),
         entry(3, ber.INTEGER, table.type),
         entry(4, ber.INTEGER, table.mtu),
-        entry(5, ber.GAUGE32, np.minimum(speed, IF_SPEED_LIMIT)),
+        entry(5, ber.GAUGE32, speed),  # RFC 2863 3.1.5: held at its limit, more is told by ifHighSpeed
         rows.constant((*IF_ENTRY, 6), ber.encode(ber.OCTET_STRING, b"")),  # no such address: zero length
         entry(7, ber.INTEGER, status(table.admin_up)),
         entry(8, ber.INTEGER, status(table.oper_up)),

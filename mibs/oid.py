@@ -73,7 +73,7 @@ def decode_oid(content: bytes) -> Oid:
         if octet & 0x80:
             if not arc:  # X.690 8.19.2: no leading 0x80
                 raise BerDecodeError("padded arc in object identifier")
-            if arc > MAX_ARC:
+            if arc > MAX_ARC:  # at once, before it grows any further
                 raise BerDecodeError("arc over 2^32-1")
             continue
         arcs.append(arc)

@@ -32,6 +32,10 @@ TICK_SECONDS = 0.2  # snapshot looked for, end looked for
 STATS_SECONDS = 1.0
 LOG_SECONDS = 10.0  # at most one line per cause in this time
 DATAGRAM_OCTETS = 65535
+ANY_ADDRESS = "0.0.0.0"
+IP_PKTINFO = 8  # ip(7); Python 3.11 has no name for it
+PACKET_INFORMATION = struct.Struct("@I4s4s")  # interface, address asked (as a source), destination in the header
+ANCILLARY_OCTETS = socket.CMSG_SPACE(PACKET_INFORMATION.size)
 RECEIVE_BUFFER_OCTETS = 4 << 20
 
 
@@ -77,6 +81,9 @@ class Responder:
         self._log = Log()
         self._selector = selectors.DefaultSelector()
         self.sockets = [_bound(host, port) for host, port in addresses]
+        self._wildcards = {sock for sock in self.sockets if sock.getsockname()[0] == ANY_ADDRESS}
+        for sock in self._wildcards:
+            sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         for sock in self.sockets:
             self._selector.register(sock, selectors.EVENT_READ, sock)
 
@@ -109,8 +116,12 @@ class Responder:
 
     def answer(self, sock: socket.socket) -> None:
         """One datagram, if there is one.  One at a time keeps several sockets fair."""
+        ancillary: list[tuple[int, int, bytes]] = []
         try:
-            data, peer = sock.recvfrom(DATAGRAM_OCTETS)
+            if sock in self._wildcards:
+                data, ancillary, _, peer = sock.recvmsg(DATAGRAM_OCTETS, ANCILLARY_OCTETS)
+            else:
+                data, peer = sock.recvfrom(DATAGRAM_OCTETS)
         except BlockingIOError:
             return
         except OSError as error:  # ICMP errors of earlier answers come back here
@@ -122,7 +133,10 @@ class Responder:
             self._log.line(self.agent.last_cause, f"dropped from {peer[0]}: {self.agent.last_error}", now)
             return
         try:
-            sock.sendto(answer, peer)
+            if ancillary:
+                sock.sendmsg([answer], [reply_source(ancillary)], 0, peer)
+            else:
+                sock.sendto(answer, peer)
         except OSError as error:
             self.send_errors += 1
             self._log.line("send", f"send to {peer[0]}: {error}", now)
@@ -168,6 +182,12 @@ def _bound(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_OCTETS)
     sock.bind((host, port))
     return sock
+
+
+def reply_source(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int, bytes]:
+    """What makes the answer leave from the address that was asked: managers discard it from any other."""
+    _, asked, _ = PACKET_INFORMATION.unpack(ancillary[0][2])
+    return socket.IPPROTO_IP, IP_PKTINFO, PACKET_INFORMATION.pack(0, asked, bytes(4))
 
 
 def let_receive_wait(sock: socket.socket, seconds: float) -> None:

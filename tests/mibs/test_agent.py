@@ -158,6 +158,17 @@ def test_many_columns_to_the_end(agent: Agent) -> None:
     assert answer.varbinds[6:] == [end] * 3  # one whole repetition of nothing, then it stops
 
 
+def test_end_of_view_is_left_out_when_it_does_not_fit() -> None:
+    names = [name for name, _, _ in everything(sample_agent())]
+    lasts = set()
+    for limit in range(484, 530):
+        data = encode_request(GET_BULK, [names[-18]], second=200)
+        answer = sample_agent(bulk_octets=limit).receive(data, "127.0.0.1", NOW)
+        assert answer is not None and len(answer) <= limit
+        lasts.add(decode_answer(answer).varbinds[-1][1])
+    assert lasts == {ber.COUNTER64, ber.END_OF_MIB_VIEW}  # the range holds both cases
+
+
 @pytest.mark.parametrize("limit", [484, 700, DEFAULT_BULK_OCTETS, 9000])
 def test_bulk_is_cut_and_never_too_big(limit: int) -> None:
     agent = sample_agent(sample_snapshot(links=60, applications=4), bulk_octets=limit)

@@ -67,5 +67,20 @@ def test_wrong_octets_are_refused(place: int, octets: str) -> None:
 
 
 def test_trailing_octets_are_refused() -> None:
-    with pytest.raises(BerDecodeError):
-        message.read_envelope(CAPTURED + b"\0")
+    """After the message, after the PDU in it, after the bindings, after a value."""
+    head, pdu = CAPTURED[2:13], CAPTURED[15:]
+    fields, varbind = pdu[:12], pdu[14:]
+    assert rebuilt(head, fields, varbind, b"", b"", b"", b"") == CAPTURED
+    extra = b"\x05\x00"
+    for place in range(4):
+        pieces = [extra if i == place else b"" for i in range(4)]
+        data = rebuilt(head, fields, varbind, *pieces)
+        with pytest.raises(BerDecodeError):
+            message.read_request(data, message.read_envelope(data))
+
+
+def rebuilt(head: bytes, fields: bytes, varbind: bytes, *after: bytes) -> bytes:
+    """`after`: what to add after the message, the PDU, the bindings, the value."""
+    binding = ber.encode(ber.SEQUENCE, varbind[2:] + after[3])
+    pdu = ber.encode(message.GET, fields + ber.encode(ber.SEQUENCE, binding) + after[2])
+    return ber.encode(ber.SEQUENCE, head + pdu + after[1]) + after[0]

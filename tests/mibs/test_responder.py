@@ -107,6 +107,17 @@ def test_several_addresses(tmp_path: Path) -> None:
             assert number(answer) == 4 and peer == ("127.0.0.2", other)
 
 
+def test_the_address_asked_is_the_address_answering(tmp_path: Path) -> None:
+    port = free_port()
+    with responder(tmp_path, sample_snapshot(links=4), "--listen", f"udp://0.0.0.0:{port}"):
+        for host in ("127.0.0.1", "127.0.0.77"):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(2.0)
+                sock.sendto(get(IF_NUMBER), (host, port))
+                answer, peer = sock.recvfrom(65535)
+                assert number(answer) == 4 and peer == (host, port)
+
+
 def test_hostile_datagrams_over_the_socket(tmp_path: Path) -> None:
     rng = random.Random(4)
     good = get(IF_NUMBER)
