@@ -1,7 +1,7 @@
 """The responder's answers, by the rules of RFC 1157, 3416 and 3584; real managers are asked in test_walk.py."""
 
 import random
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 
@@ -161,9 +161,10 @@ def test_many_columns_to_the_end(agent: Agent) -> None:
 def test_end_of_view_is_left_out_when_it_does_not_fit() -> None:
     names = [name for name, _, _ in everything(sample_agent())]
     lasts = set()
-    for limit in range(484, 530):
-        data = encode_request(GET_BULK, [names[-18]], second=200)
-        answer = sample_agent(bulk_octets=limit).receive(data, "127.0.0.1", NOW)
+    snapshot = sample_snapshot()
+    for limit, back in product(range(484, 515), range(14, 26)):
+        data = encode_request(GET_BULK, [names[-back]], second=200)
+        answer = sample_agent(snapshot, bulk_octets=limit).receive(data, "127.0.0.1", NOW)
         assert answer is not None and len(answer) <= limit
         lasts.add(decode_answer(answer).varbinds[-1][1])
     assert lasts == {ber.COUNTER64, ber.END_OF_MIB_VIEW}  # the range holds both cases
