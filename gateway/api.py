@@ -75,6 +75,15 @@ def select(
     return kept[:top]
 
 
+def with_names(published: Published, documents: Iterable[Document], names: Names = NO_NAMES) -> list[Document]:
+    """Links of another time with the names and capacities they have now."""
+    row_of = {link: row for row, link in enumerate(published.links.id)}
+    return [
+        d | _words(published, row_of[d["id"]], names, d["bits_per_second"]) if d["id"] in row_of else d
+        for d in documents
+    ]
+
+
 def find_link(published: Published, text: str) -> int:
     """Row of a link by id, by name or by ifIndex; NothingFound."""
     table = published.links
@@ -91,7 +100,6 @@ def find_link(published: Published, text: str) -> int:
 def link_document(published: Published, row: int, names: Names = NO_NAMES) -> Document:
     """One link in the shape of design.md; `apps` holds what flows now, biggest first."""
     table = published.links
-    capacity = float(table.capacity[row])
     rate = float(table.bits_per_second[row])
     cells = cells_of_link(published, row)
     return {
@@ -112,7 +120,14 @@ def link_document(published: Published, row: int, names: Names = NO_NAMES) -> Do
             for cell in cells
             if published.link_apps.bits_per_second[cell] > 0
         },
-        "name": table.name[row],
+    } | _words(published, row, names, rate)
+
+
+def _words(published: Published, row: int, names: Names, rate: float) -> Document:
+    """What we add to design.md's keys of a link."""
+    capacity = float(published.links.capacity[row])
+    return {
+        "name": published.links.name[row],
         "towards": towards(published, row, names),
         "capacity_bits_per_second": capacity or None,
         "utilisation": rate / capacity if capacity else None,

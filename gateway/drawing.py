@@ -27,14 +27,10 @@ MAX_LABELS = 80  # beyond, the busiest routers' only; the rest have their titles
 LARGEST_SCALE = 1.8
 PARALLEL_GAP = 13.0
 HEAD = 9.0
-LEVELS = (
-    0.10,
-    0.25,
-    0.50,
-    0.75,
-    0.90,
-)  # utilisation: class u1 below the first ... u6 from the last on; u0 idle
-RELATIVE_LEVELS = (0.05, 0.33, 0.66)  # capacity unknown, share of the busiest such link: r1 ... r4; r0 idle
+# Percent used: class u1 below the first ... u6 from the last on; u0 idle.
+LEVELS = (10, 25, 50, 75, 90)
+# Capacity unknown, share of the busiest such link: r1 ... r4; r0 idle.
+RELATIVE_LEVELS = (0.05, 0.33, 0.66)
 LABEL_FROM = 0.5  # utilisation from which an arrow carries its number
 IDEAL = {"router": 1.0, "lan": 0.75, "stub": 0.42, "external": 0.55}
 ROOM = {"router": 0.12, "lan": 0.08, "stub": 0.05, "external": 0.07}  # of the canvas height, kept free around
@@ -80,9 +76,10 @@ class Drawing:
 
 
 def level_of(rate: float, capacity: float, busiest: float) -> str:
-    """CSS class of a rate."""
+    """CSS class of a rate; by whole percent, so that what prints as 90 % is coloured as 90 %."""
     if capacity > 0:
-        return "u0" if rate <= 0 else f"u{1 + sum(rate / capacity >= edge for edge in LEVELS)}"
+        used = round(100 * rate / capacity)
+        return "u0" if rate <= 0 else f"u{1 + sum(used >= edge for edge in LEVELS)}"
     if rate <= 0 or busiest <= 0:
         return "r0"
     return f"r{1 + sum(rate / busiest >= edge for edge in RELATIVE_LEVELS)}"

@@ -230,7 +230,8 @@ class Answers:
             return api.links(published, self._sources.names, top=count, app=app, router=wanted)
         if self._sources.history is None:
             raise NothingFound("at", "this gateway keeps no history", "ask without `at`")
-        return api.select(self._sources.history(at), top=count, app=app, router=wanted)
+        then = api.with_names(published, self._sources.history(at), self._sources.names)
+        return api.select(then, top=count, app=app, router=wanted)
 
     def _path(self, published: Published, given: Arguments) -> Any:
         source, destination = given.required("src"), given.required("dst")

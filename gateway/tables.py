@@ -23,6 +23,7 @@ BAR_CELLS = 8
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HOT, WARM = 0.9, 0.75
 SHOWN_APPS = 3
+TIMES = ("started", "created")  # ends of counters that are seconds since 1970
 LEAST = 12  # cells an elastic column keeps
 
 
@@ -87,7 +88,7 @@ def link(d: Document) -> RenderableType:
     facts = _pairs(
         [
             ("link", d["id"]),
-            ("name", d.get("name")),
+            *([("name", d["name"])] if d.get("name") else []),
             ("kind", d["kind"]),
             ("towards", _towards(d)),
             ("state", f"{'up' if d['up'] else 'down'} since {when(d['last_change'])}" if d.get("last_change")
@@ -307,7 +308,7 @@ def status(d: Document) -> RenderableType:
     for component, counter, value in rows:
         table.add_row(
             plain(component if component != last else ""), plain(counter.replace("_", " ")),
-            plain(f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"),
+            plain(_counted(counter, value)),
             style="red" if (component, counter) in lost else "",
         )  # fmt: skip
         last = component
@@ -346,6 +347,14 @@ def _share_bar(share: float) -> Text:
     found = bar(share)
     found.style = "cyan"
     return found
+
+
+def _counted(counter: str, value: float) -> str:
+    if counter.endswith(TIMES):
+        return units.clock(value)
+    if counter == "pid":
+        return f"{value:.0f}"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
 
 
 def _short(rate: float) -> str:

@@ -43,7 +43,12 @@ def history(published: fake.Published) -> Any:
     def links_at(at: float) -> list[dict[str, Any]]:
         if at < fake.STARTED:
             return []
-        return [link | {"bits_per_second": link["bits_per_second"] / 10} for link in api.links(published)]
+        extra = ("name", "towards", "capacity_bits_per_second", "utilisation")
+        return [
+            {key: value for key, value in link.items() if key not in extra}
+            | {"bits_per_second": link["bits_per_second"] / 10}
+            for link in api.links(published)
+        ]
 
     return links_at
 

@@ -19,7 +19,8 @@ def halves(drawing: Drawing) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("rate", "capacity", "level"),
     [(0, 100, "u0"), (1, 100, "u1"), (10, 100, "u2"), (25, 100, "u3"), (50, 100, "u4"), (75, 100, "u5"),
-     (90, 100, "u6"), (900, 100, "u6"), (0, 0, "r0"), (4, 0, "r1"), (5, 0, "r2"), (33, 0, "r3"), (100, 0, "r4")],
+     (89.6, 100, "u6"), (89.4, 100, "u5"), (90, 100, "u6"), (900, 100, "u6"), (0, 0, "r0"),
+     (4, 0, "r1"), (5, 0, "r2"), (33, 0, "r3"), (100, 0, "r4")],
 )  # fmt: skip
 def test_levels(rate: float, capacity: float, level: str) -> None:
     assert level_of(rate, capacity, 100.0) == level

@@ -100,6 +100,8 @@ def test_history_and_earlier_topologies() -> None:
     )
     now, then = ask("/api/links", given, top="1"), ask("/api/links", given, top="1", at="now-5m")
     assert then[0]["bits_per_second"] == pytest.approx(now[0]["bits_per_second"] / 10)
+    assert then[0]["name"] == now[0]["name"]
+    assert then[0]["utilisation"] == pytest.approx(0.092)
     assert ask("/api/links", given, at="now-2h") == []
     assert ask("/api/topology", given, at="now-15m")["version"] == 6
     changes = ask("/api/topology/diff", given, **{"from": "now-15m", "to": "now"})
