@@ -176,6 +176,27 @@ def test_withdrawal_in_the_middle_of_a_message() -> None:
     assert (stats.withdrawals, stats.missing_template_sets) == (1, 1)
 
 
+def test_withdrawal_between_datagrams_on_the_fast_road() -> None:
+    (batch,), stats = receive(
+        message(flow_template()),
+        message(flows((1, 2))),
+        message(encode_withdrawal(256), sequence=1),
+        message(flows((3, 4)), sequence=1),
+    )
+    assert values(batch, "octetDeltaCount") == [1]
+    assert stats.missing_template_sets == 1
+
+
+@pytest.mark.parametrize("wrong", [-1, 1, 100])
+def test_a_message_length_that_is_not_the_datagrams(wrong: int) -> None:
+    """Too long is cut off on the way; too short leaves octets behind the message that are no message."""
+    octets = message(flows((1, 2)))
+    bent = octets[:2] + (len(octets) + wrong).to_bytes(2, "big") + octets[4:]
+    batches, stats = receive(message(flow_template()), bent)
+    assert batches == []
+    assert stats.malformed == 1
+
+
 def test_withdraw_all_of_a_kind() -> None:
     decoder = SessionDecoder()
     decoder.receive([message(flow_template(), STRINGS, OPTIONS)], 0.0)
@@ -374,8 +395,9 @@ def test_loss_inside_one_call_and_between_calls() -> None:
     assert decoder.stats.sequence_lost == 1
     decoder.receive([message(flows((1, 1)), sequence=n) for n in (6, 7)], 0.0)
     assert decoder.stats.sequence_lost == 3
-    decoder.receive([message(flows((1, 1)), sequence=n) for n in (8, 9)], 0.0)
-    assert decoder.stats.sequence_lost == 3
+    for start in (8, 10, 12):
+        decoder.receive([message(flows((1, 1)), sequence=n) for n in (start, start + 1)], 0.0)
+        assert decoder.stats.sequence_lost == 3
 
 
 def test_domain_id_reused_after_a_restart() -> None:
