@@ -53,11 +53,12 @@ class Routing:
     entries: Entries
 
     @classmethod
-    def of(cls, topology: Topology, ifindex: list[int]) -> Routing:
+    def of(cls, topology: Topology, ifindex: list[int], previous: Paths | None = None) -> Routing:
+        """`previous`: the paths of the version before, from which distances are mended instead of made anew."""
         table = topology.prefixes
         return cls(
             topology,
-            Paths(topology),
+            Paths(topology, previous),
             LongestPrefixMatch(table.network, table.plen),
             np.array(ifindex, dtype=np.int32),
             _entries_by_prefix(topology),

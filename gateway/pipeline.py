@@ -32,7 +32,7 @@ from ospf.history import TopologyHistory, diff
 from ospf.topology import LinkKey, Topology
 
 MAX_EVENTS = 2000
-KEPT_ROUTINGS = 64
+KEPT_OCTETS = 512 << 20  # of distances (V x V x 8 per version) kept for bins not yet closed
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,12 @@ class Pipeline:
         """A new version: it holds from `topology.time`; rates follow at once, counters are never re-routed."""
         previous = self.history.current
         self.history.append(topology)
-        self._routings[topology.version] = Routing.of(topology, self.ifindex.allocate(topology.links.keys))
-        while len(self._routings) > KEPT_ROUTINGS:
+        before = self._routings.get(previous.version) if previous is not None else None
+        self._routings[topology.version] = Routing.of(
+            topology, self.ifindex.allocate(topology.links.keys), before.paths if before is not None else None
+        )
+        kept = max(2, KEPT_OCTETS // (8 * max(topology.n_vertices, 1) ** 2))
+        while len(self._routings) > min(kept, 256):
             del self._routings[min(self._routings)]
         self.rows.follow(topology)
         if previous is not None:
