@@ -1,9 +1,10 @@
-"""A token bucket of CPU seconds: what looking after short flows may cost."""
+"""What looking after short flows may cost: a token bucket of CPU seconds, and pauses where looking brings nothing."""
 
 from __future__ import annotations
 
 BURST_SECONDS = 0.1
-RESTART_SECONDS = 0.002  # once empty, it stays shut until this much has come back
+RESTART_SECONDS = 0.002  # once empty, a bucket stays shut until this much has come back
+LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.005, 0.16
 
 
 class CpuBudget:
@@ -41,3 +42,22 @@ class CpuBudget:
         if self._fraction <= 0:
             return float("inf")
         return now + (RESTART_SECONDS - self._left) / self._fraction
+
+
+class Wakefulness:
+    """When a source's readiness may wake the agent: within a budget, and ever more seldom while it brings nothing."""
+
+    def __init__(self, fraction: float, now: float) -> None:
+        self.budget = CpuBudget(fraction, now)
+        self._pause = LEAST_PAUSE_SECONDS
+        self._rest_until = now
+
+    def open_at(self, now: float) -> float:
+        """When the source may wake the agent next; `now` if it may."""
+        return max(self._rest_until, self.budget.open_at(now))
+
+    def woken(self, seconds: float, now: float, *, useful: bool) -> None:
+        """A wake-up cost CPU `seconds`; `useful` if there was something to look up."""
+        self.budget.spend(seconds, now)
+        self._pause = LEAST_PAUSE_SECONDS if useful else min(self._pause * 2, MOST_PAUSE_SECONDS)
+        self._rest_until = now if useful else now + self._pause

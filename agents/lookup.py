@@ -65,22 +65,34 @@ class FlowLookup:
         self._pending: list[NewFlow] = []
         self.stats = LookupStats()
 
-    def take(self, news: Iterable[NewFlow], now: float, *, affordable: bool) -> None:
-        """New flows: those that can be settled at once are, the others wait for `settle_all`."""
+    def take(self, news: Iterable[NewFlow], now: float, *, affordable: bool) -> bool:
+        """New flows: those that can be settled at once are, the others wait for `settle_all`.
+
+        Whether any was one whose owner had to be looked up.
+        """
+        asked = False
         for flow in news:
-            if self._known(flow, now) or (affordable and self._settle(flow, now, thorough=False)):
+            if self._known(flow, now):
+                continue
+            asked = True
+            if affordable and self._settle(flow, now, thorough=False):
                 continue
             self.stats.postponed += 1
             if len(self._pending) < MOST_PENDING:
                 self._pending.append(flow)
             else:
                 self._directory.settle_datagram(flow.serial, flow.endpoints, flow.opened, now)
+        return asked
 
-    def take_opening(self, endpoints: Endpoints, now: float, *, generous: bool) -> None:
-        """A connection this host opens: asked for when nobody fresh is known to speak to that end point, or when
-        there is budget enough (`generous`) to tell several speakers apart."""
-        if generous or not self._directory.knows_endpoint(TCP, endpoints.remote, endpoints.remote_port, now):
+    def take_opening(self, endpoints: Endpoints, now: float, *, generous: bool) -> bool:
+        """A connection this host opens; whether nobody fresh is known to speak to that end point.
+
+        Then it is asked for, and also when there is budget enough (`generous`) to tell several speakers apart.
+        """
+        fresh = self._directory.knows_endpoint(TCP, endpoints.remote, endpoints.remote_port, now)
+        if generous or not fresh:
             self._ask(endpoints, now)
+        return not fresh
 
     def settle_all(self, now: float) -> None:
         """At the report: one thorough round for everything that waits.
@@ -97,7 +109,11 @@ class FlowLookup:
     def _known(self, flow: NewFlow, now: float) -> bool:
         """Flows whose owner needs no asking."""
         if flow.endpoints.protocol in (UDP, UDP_LITE):
-            if not self._directory.datagram_known(flow.endpoints):
+            ends = flow.endpoints
+            if not self._directory.datagram_known(ends) and not (
+                flow.opened == OPENED_LOCAL
+                and self._directory.knows_endpoint(ends.protocol, ends.remote, ends.remote_port, now)
+            ):
                 return False
         elif flow.opened == OPENED_LOCAL:
             return False  # a process may have a raw socket for it

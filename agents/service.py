@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.attribution import Attribution
-from agents.budget import CpuBudget
+from agents.budget import Wakefulness
 from agents.config import AgentConfig
 from agents.conntrack import ConntrackDeltas
 from agents.datagramtable import DatagramTable
@@ -56,7 +56,6 @@ DRAIN_SECONDS = 1.0
 SMALL_BUFFER_OCTETS = 2 * 1024 * 1024  # an event buffer below this holds fewer than a second's events
 SMALL_BUFFER_DRAIN_SECONDS = 0.1
 LEAST_RING_SECONDS = 0.01
-LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.005, 0.16  # between wake-ups of a ring that brings no new flow
 HOST_READ_FACTOR = 500  # reading the host's addresses takes at most 1/500 of the time
 MOST_OPENINGS = 4  # SYNs looked at in one turn: the newest, older ones are gone
 MOST_FINAL_SENDS = 200  # paced options at the end
@@ -102,7 +101,9 @@ class AgentService:
         self._tcp = TcpTable()
         self._datagrams = DatagramTable(most_flows=config.max_flows, idle_seconds=config.idle_timeout_seconds)
         self._lookup = FlowLookup(self._directory, self._dump, self._processes)
-        self._budget = CpuBudget(config.attribution_cpu_percent / 100, time.monotonic())
+        share = config.attribution_cpu_percent / 100 / 2
+        self._tap_wakes = Wakefulness(share, time.monotonic())
+        self._ring_wakes = Wakefulness(share, time.monotonic())
         self._ended: list[FlowRows] = []  # TCP rows between reports: owners are asked for at the end
         self._pending: list[tuple[FlowRows, list[Owner]]] = []
         self._pending_rows = self._ended_rows = 0
@@ -115,8 +116,6 @@ class AgentService:
         self._drain_seconds = SMALL_BUFFER_DRAIN_SECONDS if small else DRAIN_SECONDS
         self._ring_at = 0.0  # the ring must be read by then (monotonic)
         self._ring_read = time.monotonic()
-        self._ring_rest = 0.0  # before this the ring's readiness does not wake the agent
-        self._ring_pause = LEAST_PAUSE_SECONDS
         self._refused = False
         self._say_coverage(stored)
 
@@ -195,29 +194,26 @@ class AgentService:
     def _watch(self, wake: int, until: float) -> None:
         """Sleep until the time given, or until a flow begins that the budget allows to be looked at."""
         now = time.monotonic()
-        opens = self._budget.open_at(now)
         watch = [wake]
-        if opens > now:
-            until = min(until, opens)
-        else:
-            if self._tap is not None:
-                watch.append(self._tap.fileno())
-            if self._ring is not None and now >= self._ring_rest:
-                watch.append(self._ring.fileno())
-            elif self._ring is not None:
-                until = min(until, self._ring_rest)
+        for source, wakefulness in ((self._tap, self._tap_wakes), (self._ring, self._ring_wakes)):
+            if source is not None:
+                opens = wakefulness.open_at(now)
+                if opens <= now:
+                    watch.append(source.fileno())
+                else:
+                    until = min(until, opens)
         readable = select.select(watch, [], [], max(0.0, until - now))[0]
         if wake in readable:
             os.read(wake, 4096)
-        now = time.monotonic()
-        if len(readable) > (wake in readable):
-            begun = time.thread_time()
-            if self._tap is not None and self._tap.fileno() in readable:
-                self._take_openings(now)
-            if self._ring is not None and self._ring.fileno() in readable:
-                self._read_ring()
-            self._budget.spend(time.thread_time() - begun, now)
-        elif now >= self._ring_at:
+        if self._tap is not None and self._tap.fileno() in readable:
+            begun, now = time.thread_time(), time.monotonic()
+            useful = self._take_openings(self._tap, now)
+            self._tap_wakes.woken(time.thread_time() - begun, now, useful=useful)
+        if self._ring is not None and self._ring.fileno() in readable:
+            begun, now = time.thread_time(), time.monotonic()
+            useful = self._read_ring()
+            self._ring_wakes.woken(time.thread_time() - begun, now, useful=useful)
+        elif time.monotonic() >= self._ring_at:
             self._read_ring()
 
     def _start(self) -> None:
@@ -244,6 +240,9 @@ class AgentService:
             log.warning("a source failed, tried again later: %s", error)
 
     def _finish(self) -> None:
+        for stats in (self.stats, self._lookup.stats, self._directory.stats, self._processes.stats, self._tcp.stats,
+                      self._datagrams.stats, self._events.stats, self._process.stats, self._sender.stats):  # fmt: skip
+            log.debug("%s", stats)
         for _ in range(MOST_FINAL_SENDS):
             self._send()
             timeout = self._process.next_timeout()
@@ -268,10 +267,11 @@ class AgentService:
             now = time.monotonic()
             self._host_at = now + (now - begun) * HOST_READ_FACTOR
 
-    def _read_ring(self) -> None:
+    def _read_ring(self) -> bool:
+        """Count what is in the ring; whether there was a new flow whose owner had to be looked up."""
         if self._ring is None:
             self._ring_at = float("inf")
-            return
+            return False
         packets = self._ring.drain()
         monotonic, now = time.monotonic(), time.time()
         count = 0 if packets is None else len(packets)
@@ -279,19 +279,19 @@ class AgentService:
         rate = count / max(monotonic - self._ring_read, 0.001)
         self._ring_read = monotonic
         self._ring_at = monotonic + min(DRAIN_SECONDS, max(LEAST_RING_SECONDS, FRAMES / 4 / max(rate, 1.0)))
-        news = [] if packets is None else self._datagrams.add(packets, self._own, self._host.counted, now)
-        self._ring_pause = LEAST_PAUSE_SECONDS if news else min(self._ring_pause * 2, MOST_PAUSE_SECONDS)
-        self._ring_rest = monotonic + (0.0 if news else self._ring_pause)
-        if news:
-            self._lookup.take(news, now, affordable=self._budget.allows(monotonic))
+        if packets is None:
+            return False
+        news = self._datagrams.add(packets, self._own, self._host.counted, now)
+        return self._lookup.take(news, now, affordable=self._ring_wakes.budget.allows(monotonic))
 
-    def _take_openings(self, monotonic: float) -> None:
-        """Owners of the connections being opened; the newest first, for they are the likeliest to live."""
-        if self._tap is None:
-            return
-        now, generous = time.time(), self._budget.generous(monotonic)
-        for endpoints in dict.fromkeys(reversed(self._tap.drain()[-MOST_OPENINGS:])):
-            self._lookup.take_opening(endpoints, now, generous=generous)
+    def _take_openings(self, tap: OpeningTap, monotonic: float) -> bool:
+        """Owners of the connections being opened, the newest first: the likeliest to live.  Whether any had to be
+        looked up."""
+        now, generous = time.time(), self._tap_wakes.budget.generous(monotonic)
+        useful = False
+        for endpoints in dict.fromkeys(reversed(tap.drain()[-MOST_OPENINGS:])):
+            useful |= self._lookup.take_opening(endpoints, now, generous=generous)
+        return useful
 
     def _drain(self) -> None:
         """Events to rows, so that the kernel's queue stays short."""
@@ -305,7 +305,7 @@ class AgentService:
             return
         for entries, whole in ((self._tracker.drain(), False), (self._tracker.dump() if dump else [], dump)):
             news = self._tracked.take(entries, self._datagrams, self._own, now, dump=whole)
-            self._lookup.take(news, now, affordable=self._budget.allows(time.monotonic()))
+            self._lookup.take(news, now, affordable=self._ring_wakes.budget.allows(time.monotonic()))
 
     def _keep_ended(self, rows: FlowRows) -> None:
         rows = self._leaving(rows)

@@ -20,6 +20,7 @@ MOST_PROCESSES = 8_192
 RECENT_PROCESSES = 32
 YOUNG_PROCESSES = 16
 LIKELY_PROCESSES = 4  # looked at before anything else
+LIGHT_FILES = 64  # more open files than this make a process heavy to look at
 COMMAND_LINE_OCTETS = 16_384
 PREFIX = "socket:["
 
@@ -43,6 +44,7 @@ class ProcessTable:
         self._facts: OrderedDict[int, tuple[str, ProcessFacts]] = OrderedDict()  # pid -> (start time, facts)
         self._recent: OrderedDict[int, None] = OrderedDict()
         self._listed: set[int] = set()
+        self._files: dict[int, int] = {}  # pid -> open files when last looked at
         self._young: deque[int] = deque(maxlen=YOUNG_PROCESSES)
         self.stats = ProcStats()
 
@@ -59,15 +61,18 @@ class ProcessTable:
                 wanted.discard(inode)
                 if pid:
                     found[inode] = pid
-        known = list(reversed(self._recent))
-        self._search(wanted, found, known[:LIKELY_PROCESSES])
+        recent = list(reversed(self._recent))
+        likely = self._lightest([*recent[:LIKELY_PROCESSES], *reversed(self._young)])
+        self._search(wanted, found, likely)
         if wanted:
             present = self._processes()
             fresh = [pid for pid in present if pid not in self._listed]
             self._listed = set(present)
+            self._files = {pid: count for pid, count in self._files.items() if pid in self._listed}
             self._young.extend(fresh)
-            likely = dict.fromkeys([*reversed(self._young), *known[LIKELY_PROCESSES:]])
-            self._search(wanted, found, likely)
+            others = self._lightest([pid for pid in [*fresh, *recent] if pid not in likely])
+            self._search(wanted, found, others)
+            likely += others
             if wanted and thorough:
                 self.stats.full_scans += 1
                 self._search(wanted, found, [pid for pid in reversed(present) if pid not in likely])
@@ -75,6 +80,11 @@ class ProcessTable:
                     self._remember(inode, 0)
                     self.stats.nobody += 1
         return found
+
+    def _lightest(self, processes: list[int]) -> list[int]:
+        """Those with few files first, without those so heavy that a short connection is over before they are read."""
+        files = {pid: self._files.get(pid, 0) for pid in processes}
+        return sorted((pid for pid in files if files[pid] <= LIGHT_FILES), key=files.__getitem__)
 
     def _processes(self) -> list[int]:
         return sorted(int(name) for name in os.listdir(self._root) if name.isdigit())
@@ -103,6 +113,7 @@ class ProcessTable:
             return
         except OSError:  # it ended
             return
+        self._files[pid] = len(names)
         for name in names:
             try:
                 target = os.readlink(f"{folder}/{name}")

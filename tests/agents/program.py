@@ -53,13 +53,13 @@ def upload(host: str, port: str, octets: str) -> None:
             time.sleep(0.002)
 
 
-def shop(host: str, port: str, connections: str, octets: str) -> None:
+def shop(host: str, port: str, connections: str, octets: str, pause: str = "0.005") -> None:
     for _ in range(int(connections)):
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(octets.encode() + b"\n")
             while connection.recv(65536):
                 pass
-        time.sleep(0.005)
+        time.sleep(float(pause))
 
 
 def echo(host: str, port: str) -> None:
@@ -79,6 +79,13 @@ def talk(host: str, port: str, datagrams: str, octets: str) -> None:
     for _ in range(int(datagrams)):
         sock.sendto(bytes(int(octets)), (host, int(port)))
         time.sleep(0.002)
+
+
+def ask(host: str, port: str, times: str, pause: str) -> None:
+    for _ in range(int(times)):
+        with socket.socket(family(host), socket.SOCK_DGRAM) as sock:
+            sock.sendto(bytes(60), (host, int(port)))
+            time.sleep(float(pause))
 
 
 def collect(host: str, port: str, path: str) -> None:
