@@ -42,9 +42,12 @@ class _Attachment:
 
     def doRead(self) -> None:
         now = time.monotonic()
-        for packet in self.socket.receive():
-            self.listener.receive(packet, now)
-        self._owner.turn(self, now)
+        try:
+            for packet in self.socket.receive():
+                self.listener.receive(packet, now)
+            self._owner.turn(self, now)
+        except Exception:  # raised through, it would end the reading for good
+            self._owner.failed(self.config.interface, now)
 
 
 class Attachments:
@@ -56,9 +59,11 @@ class Attachments:
         self._all = [_Attachment(self, attach, time.monotonic()) for attach in config.attach]
         self._cut: Any = None
         self._version = 0
+        self._last_time = 0.0
         self._complaints = Complaints()
         self._malformed: dict[int, int] = {}
         self.topologies = 0
+        self.failures = 0
 
     def start(self) -> None:
         for one in self._all:
@@ -91,8 +96,12 @@ class Attachments:
 
     def _timeout(self, one: _Attachment) -> None:
         now = time.monotonic()
-        one.listener.handle_timeout(now)
-        self.turn(one, now)
+        try:
+            one.listener.handle_timeout(now)
+            self.turn(one, now)
+        except Exception:
+            self.failed(one.config.interface, now)
+            one.timer = self._reactor.callLater(1.0, self._timeout, one)
 
     def _drain(self, one: _Attachment, now: float) -> None:
         for destination, payload in one.listener.packets_to_send(now):
@@ -113,8 +122,21 @@ class Attachments:
             if line:
                 log.warning(line)
 
+    def failed(self, where: str, now: float) -> None:
+        """A fault of ours: counted, told with its traceback once a minute, and the night goes on."""
+        self.failures += 1
+        line = self._complaints.say(f"failure {where}", f"{where}: failed, going on", now)
+        if line:
+            log.exception(line)
+
     def _make_version(self) -> None:
         self._cut = None
+        try:
+            self._cut_version()
+        except Exception:
+            self.failed("topology", time.monotonic())
+
+    def _cut_version(self) -> None:
         now = time.monotonic()
         newest: dict[Key, Lsa] = {}
         area, instance = 0, "default"
@@ -126,12 +148,14 @@ class Attachments:
                 if known is None or is_newer(lsa.header, known.header) > 0:
                     newest[lsa.key] = lsa
         self._version += 1
+        # Versions follow each other even when the wall clock is set back.
+        self._last_time = max(time.time(), self._last_time)
         topology = build_topology(
             newest.values(),
             area=address_text(area),
             instance=instance,
             version=self._version,
-            time=time.time(),
+            time=self._last_time,
             known=self._pipeline.ifindex.known_addresses(),
         )
         self._pipeline.receive_topology(topology)
@@ -139,7 +163,9 @@ class Attachments:
 
     def stats(self) -> dict[str, dict[str, float]]:
         """Counters per attachment."""
-        out: dict[str, dict[str, float]] = {}
+        out: dict[str, dict[str, float]] = {
+            "topology": {"versions": self.topologies, "failures": self.failures}
+        }
         for number, one in enumerate(self._all):
             name = "ospf" if len(self._all) == 1 else f"ospf{number}"
             out[name] = {k: v for k, v in asdict(one.listener.stats).items() if isinstance(v, int | float)}

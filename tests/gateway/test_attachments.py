@@ -73,3 +73,29 @@ def test_from_the_wire_to_topology_versions_and_no_trace_after_stop() -> None:
     assert not reactor.readers
     assert not [call for call in reactor.getDelayedCalls() if call.active() and call.func == attachments._timeout]
     wire.close()
+
+
+def test_a_fault_of_ours_is_counted_and_reading_goes_on(caplog) -> None:
+    port, reactor = free_port(), Reactor()
+    attachments = Attachments(reactor, Ospf((AttachConfig(f"udp://127.0.0.1:{port}"),)), Pipeline(parse({}), 0.0))
+    attachments.start()
+    (reader,) = reactor.readers
+    reader.listener.receive = lambda *a: 1 / 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for _ in range(3):
+            s.sendto(b"x" * 40, ("127.0.0.1", port))
+            time.sleep(0.01)
+            reader.doRead()
+    assert attachments.failures == 3 and reader in reactor.readers
+    assert len([r for r in caplog.records if "failed, going on" in r.message]) == 1
+    attachments.stop()
+
+
+def test_a_clock_set_back_does_not_lose_a_topology(monkeypatch) -> None:
+    pipeline = Pipeline(parse({}), 0.0)
+    attachments = Attachments(Reactor(), Ospf((AttachConfig("udp://127.0.0.1:1"),)), pipeline)
+    for now in (1000.0, 400.0, 1001.0):
+        monkeypatch.setattr("gateway.attachments.time.time", lambda now=now: now)
+        attachments._make_version()
+    assert [t.time for t in pipeline.history.versions] == [1000.0, 1000.0, 1001.0]
+    assert attachments.failures == 0
