@@ -32,7 +32,7 @@ class FeedStats:
     packets_sent: int = 0
     packets_received: int = 0
     datagrams_sent: int = 0
-    refused: int = 0  # the gateway's port was closed, or its socket full
+    refused: int = 0  # by our own kernel: the send buffer was full
 
 
 class Feed:

@@ -57,6 +57,7 @@ class Ports:
     ipfix: int
     snmp: int
     http: int
+    export: int = EXPORT_PORT
     notes: tuple[str, ...] = ()
 
     @property
@@ -81,6 +82,12 @@ def any_port(kind: socket.SocketKind) -> int:
         probe.bind((HOST, 0))
         number: int = probe.getsockname()[1]
         return number
+
+
+def free_ports() -> Ports:
+    """Ports that nobody else uses just now, also for the export."""
+    udp = [any_port(socket.SOCK_DGRAM) for _ in range(4)]
+    return Ports(udp[0], udp[1], udp[2], any_port(socket.SOCK_STREAM), udp[3])
 
 
 def choose_ports() -> Ports:
@@ -119,7 +126,7 @@ def gateway_tree(network: Network, ports: Ports, directory: Path) -> dict[str, A
         "http": {"listen": f"{HOST}:{ports.http}"},
         "export": [
             {
-                "to": f"udp://{HOST}:{EXPORT_PORT}",
+                "to": f"udp://{HOST}:{ports.export}",
                 "format": "ipfix",
                 "profile": "all-hops",
                 "template_refresh_seconds": TEMPLATE_SECONDS,
@@ -168,7 +175,7 @@ def commands(ports: Ports, bin_directory: Path, here: Path) -> tuple[tuple[str, 
         ("or apps, agents, path 10.11.1.10 10.2.20.31",
          f"{shown} links --top 10{where}"),
         ("takes 40 s",
-         f"D=$(mktemp -d); timeout 40 nfcapd -p {EXPORT_PORT} -w $D -t 10; nfdump -R $D -s outif/bytes"),
+         f"D=$(mktemp -d); timeout 40 nfcapd -p {ports.export} -w $D -t 10; nfdump -R $D -s outif/bytes"),
     )  # fmt: skip
 
 
@@ -185,7 +192,7 @@ def describe(network: Network, ports: Ports, gateway_pid: int) -> screen.Running
             ("IPFIX in", f"udp {ports.ipfix}"),
             ("SNMP", f"udp {ports.snmp}"),
             ("page", ports.url + "/"),
-            ("IPFIX out", f"to udp {EXPORT_PORT}"),
+            ("IPFIX out", f"to udp {ports.export}"),
         ),
         commands(ports, Path(sys.executable).parent, Path.cwd()),
         f"in {Path.cwd()}",
@@ -268,6 +275,7 @@ class Demo:
         self._feed, self._running, self._observer, self._out = feed, running, observer, out
         self._started = time.monotonic()
         self._begun = False
+        self.seen = screen.Seen()
 
     def show(self, child: subprocess.Popen[bytes], stop: threading.Event, deadline: float | None) -> bool:
         """Until `stop`, `deadline` or the gateway's end; whether all was well."""
@@ -278,13 +286,13 @@ class Demo:
         return self._follow(child, stop, deadline, plain.update)
 
     def _picture(self, seen: screen.Seen) -> Any:
-        return screen.render(self._running, seen, self._feed.moment(), self._feed.story_time, self._out.size.height)
+        return screen.render(self._running, seen, self._feed.moment(), self._feed.story_time, self._out.size)
 
     def _follow(
         self, child: subprocess.Popen[bytes], stop: threading.Event, deadline: float | None, update: Any
     ) -> bool:
         while not stop.is_set():
-            seen = self._observer.look()
+            seen = self.seen = self._observer.look()
             self._begin_when_ready(seen)
             update(seen)
             if child.poll() is not None or self._feed.failure is not None:
@@ -340,7 +348,7 @@ def tail(log: Path) -> str:
     return "\n".join("  " + line for line in lines[-LOG_TAIL:])
 
 
-def main(seconds: float | None = None) -> int:
+def main(seconds: float | None = None, ports: Ports | None = None) -> int:
     """Show the demo, for `seconds` or until Ctrl-C or SIGTERM; 0, or 1 when the gateway did not live."""
     deadline = None if seconds is None else time.monotonic() + seconds
     stop = threading.Event()
@@ -351,23 +359,25 @@ def main(seconds: float | None = None) -> int:
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     directory = Path(tempfile.mkdtemp(prefix="anemone-demo-"))
     try:
-        return _show_in(directory, stop, deadline)
+        return _show_in(directory, ports or choose_ports(), stop, deadline)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
         for number, previous in before.items():
             signal.signal(number, previous)
 
 
-def _show_in(directory: Path, stop: threading.Event, deadline: float | None) -> int:
+def _show_in(directory: Path, ports: Ports, stop: threading.Event, deadline: float | None) -> int:
     network = enterprise()
-    ports = choose_ports()
     feed = Feed(network, (HOST, ports.ospf), (HOST, ports.ipfix), REPORT_SECONDS)
     out = Console(highlight=False)
     try:
         with running_gateway(directory, gateway_tree(network, ports, directory)) as child:
             feed.start()
             running = describe(network, ports, child.pid)
-            well = Demo(feed, running, Observer(Client(ports.url, API_TIMEOUT)), out).show(child, stop, deadline)
+            demo = Demo(feed, running, Observer(Client(ports.url, API_TIMEOUT)), out)
+            well = demo.show(child, stop, deadline)
+            for line in screen.plain_report(running, demo.seen, feed.story_time) if demo.seen.status else []:
+                print(line, flush=True)
             code = child.poll()
     finally:
         feed.stop()

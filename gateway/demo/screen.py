@@ -121,9 +121,13 @@ def level(part: float) -> str:
     return "bold bright_red" if part >= HOT else "bright_yellow" if part >= WARM else "bright_green"
 
 
-def render(running: Running, seen: Seen, moment: Moment, elapsed: float, height: int = 30) -> RenderableType:
-    """The whole screen, `height` lines of a terminal at least 80 wide."""
-    room = max(5, height - FIXED_ROWS - len(running.warnings))
+def render(
+    running: Running, seen: Seen, moment: Moment, elapsed: float, size: tuple[int, int] = (100, 30)
+) -> RenderableType:
+    """The whole screen, for a terminal of `size` (columns, lines)."""
+    width, height = size
+    folded = sum(-(-len(command) // width) - 1 for _, command in running.commands)
+    room = max(5, height - FIXED_ROWS - len(running.warnings) - folded - (width < 100))
     event_rows = max(2, room * EVENT_ROWS // (LINK_ROWS + EVENT_ROWS))
     link_rows = room - event_rows
     colours = app_colours(seen.apps)
@@ -137,7 +141,7 @@ def render(running: Running, seen: Seen, moment: Moment, elapsed: float, height:
         _heading("Events", "as `anemone events` tells them"),
         _events(seen, running.names, event_rows),
         _heading("Type in another terminal", running.place),
-        *_commands(running),
+        *_commands(running, width),
         _heading("Running", "Ctrl-C stops all of it"),
         _parts(running),
         *[Text(warning, style="bright_yellow", overflow="ellipsis", no_wrap=True) for warning in running.warnings],
@@ -269,12 +273,15 @@ def _events(seen: Seen, names: Mapping[str, str], rows: int) -> RenderableType:
     return Group(*lines)
 
 
-def _commands(running: Running) -> list[RenderableType]:
+def _commands(running: Running, width: int) -> list[RenderableType]:
     # the remark is a shell comment, so that a triple click takes a line that can be pasted
-    return [
-        Text.assemble((command, "bold"), ("  # " + remark, "bright_black"), no_wrap=True, overflow="ellipsis")
-        for remark, command in running.commands
-    ]
+    lines: list[RenderableType] = []
+    for remark, command in running.commands:
+        line = Text(command, style="bold", overflow="fold")
+        if len(command) + len(remark) + 4 <= width:
+            line.append("  # " + remark, style="not bold bright_black")
+        lines.append(line)
+    return lines
 
 
 def _parts(running: Running) -> RenderableType:

@@ -71,9 +71,7 @@ def test_the_backup_fills_the_line_to_90_percent(by_scene: list[Loads]) -> None:
 
 
 def test_no_other_link_is_fuller_and_none_overflows(by_scene: list[Loads]) -> None:
-    capacity = {
-        NETWORK.link_id(end): NETWORK.segment_by_name[end.segment].capacity for end in interfaces(NETWORK)
-    }
+    capacity = {NETWORK.link_id(end): NETWORK.segment_by_name[end.segment].capacity for end in interfaces(NETWORK)}
     for scene, found in zip(SCENES, by_scene, strict=True):
         filled: dict[str, float] = defaultdict(float)
         for (link, _), octets in found.out.items():

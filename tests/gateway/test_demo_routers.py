@@ -75,9 +75,7 @@ def test_a_full_adjacency_lasts_and_acknowledges() -> None:
 def test_what_a_full_neighbour_missed_is_repeated() -> None:
     numbers = count()
     losing = [False]
-    wire = Wire(
-        NETWORK, LISTENING_LAN, 1000.0, mode="full", lose=lambda packet: losing[0] and next(numbers) < 1
-    )
+    wire = Wire(NETWORK, LISTENING_LAN, 1000.0, mode="full", lose=lambda packet: losing[0] and next(numbers) < 1)
     wire.run_until(1012.0)
     losing[0] = True
     wire.change(NETWORK.without(PARIS_LINE))
@@ -93,9 +91,7 @@ def test_the_sync_survives_losses() -> None:
     wire = Wire(NETWORK, LISTENING_LAN, 1000.0, lose=lambda packet: next(numbers) % 5 == 4)
     wire.run_until(1120.0)
     assert any(isinstance(event, Synchronised) for event in wire.events)
-    assert {lsa.key for lsa in wire.listener.lsdb.lsas(wire.now)} == {
-        lsa.key for lsa in wire.area.lsas(wire.now)
-    }
+    assert {lsa.key for lsa in wire.listener.lsdb.lsas(wire.now)} == {lsa.key for lsa in wire.area.lsas(wire.now)}
 
 
 def test_a_refresh_is_flooded_but_is_no_change() -> None:
@@ -145,9 +141,7 @@ def test_garbage_and_foreign_updates_are_counted() -> None:
     me, router_id = address("10.0.100.254"), address("10.255.0.200")
 
     def say(body: Hello | LinkStateUpdate) -> None:
-        lan.receive(
-            build_ip_packet(me, ALL_SPF_ROUTERS, encode_packet(body, router_id=router_id, area=0)), 1.0
-        )
+        lan.receive(build_ip_packet(me, ALL_SPF_ROUTERS, encode_packet(body, router_id=router_id, area=0)), 1.0)
 
     lan.receive(b"garbage", 1.0)
     assert lan.stats.refused == 1

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from gateway.demo.traffic import Conversation, Process, active_seconds, pieces
 
 OWNER = Process("p", 1, "p.service", "user")
-STEADY = Conversation(
-    "web", "pc", "server", 6, 40000, 443, 800_000.0, 8_000_000.0, 100, 1000, OWNER, OWNER, swing=0.0
-)
+STEADY = Conversation("web", "pc", "server", 6, 40000, 443, 800_000.0, 8_000_000.0, 100, 1000, OWNER, OWNER, swing=0.0)
 
 
 def total(conversation: Conversation, start: float, end: float) -> tuple[int, int]:
