@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tests.lab.counters import Counters
+from tests.lab.counters import L2_OVERHEAD, Counters
 from tests.lab.monitored import Served
 
 TOLERANCE = 0.02
@@ -44,15 +44,15 @@ class Row:
 HEADING = f"{'link':18} {'app':10} {'router':>11} {'served':>11} {'error':>8}"
 
 
-def sets(counted: Counters, equal: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def sets(links: Iterable[str], equal: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Name -> members: the equal-cost sets, then every other link by itself."""
     grouped = {member for members in equal.values() for member in members}
-    return dict(equal) | {link: (link,) for link in sorted(counted.octets) if link not in grouped}
+    return dict(equal) | {link: (link,) for link in sorted(links) if link not in grouped}
 
 
 def compare_links(counted: Counters, served: Served, equal: Mapping[str, tuple[str, ...]]) -> list[Row]:
     """One row per link or set that carried enough, traffic leaving the router."""
-    return _compare("", counted.octets, served.octets, sets(counted, equal))
+    return _compare("", counted.octets, served.octets, sets(counted.octets, equal))
 
 
 def compare_received(
@@ -64,7 +64,7 @@ def compare_received(
         "in",
         counted.received,
         served.received,
-        {name: members for name, members in sets(counted, equal).items() if wanted.issuperset(members)},
+        {name: members for name, members in sets(counted.octets, equal).items() if wanted.issuperset(members)},
     )
 
 
@@ -84,7 +84,7 @@ def compare_applications(
     """One row per application that put at least `smallest` octets on a link or set; without agents' reports."""
     applications = sorted({application for _, application in counted.applications} - {REPORTS})
     rows = []
-    for name, members in sets(counted, equal).items():
+    for name, members in sets(counted.octets, equal).items():
         for application in applications:
             if names := NAMES.get(application, (application,)):
                 seen = sum(counted.applications[member, application] for member in members)
@@ -97,7 +97,7 @@ def compare_reports(
 ) -> list[tuple[Row, Row]]:
     """Agents' reports against the counters when the load stopped and when the view was read."""
     rows = []
-    for name, members in sets(stopped, equal).items():
+    for name, members in sets(stopped.octets, equal).items():
         told = _told(served, members, NAMES[REPORTS])
         first, last = (
             Row(name, REPORTS, sum(reading.applications[member, REPORTS] for member in members), told)
@@ -106,6 +106,27 @@ def compare_reports(
         if first.counted >= smallest:
             rows.append((first, last))
     return rows
+
+
+def compare_exported(
+    view: Served, exported: Mapping[str, tuple[int, int]], equal: Mapping[str, tuple[str, ...]]
+) -> list[Row]:
+    """nfdump's sums of the export (layer 3 + 14 per packet) as served, the view as counted; no agents' reports.
+
+    Single packets are not cut in two by an export: only the sum of an equal-cost set is the view's.
+    """
+    rows = []
+    for name, members in sets(view.octets, equal).items():
+        total = sum(
+            octets
+            for (link, application), octets in view.applications.items()
+            if link in members and application not in NAMES[REPORTS]
+        )
+        told = sum(
+            octets + L2_OVERHEAD * packets for octets, packets in (exported.get(member, (0, 0)) for member in members)
+        )
+        rows.append(Row(name, "nfdump", total, told))
+    return [row for row in rows if row.counted >= MEASURABLE]
 
 
 def _told(served: Served, members: Iterable[str], names: Iterable[str]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -37,6 +38,10 @@ listen = ["udp://127.0.0.1:1161"]
 communities = {{ public = ["127.0.0.0/8"] }}
 [http]
 listen = "127.0.0.1:8161"
+[[export]]
+to = "udp://127.0.0.1:9995"
+format = "ipfix"
+profile = "all-hops"
 """
 AGENT_TOML = """\
 gateway = "udp://10.0.100.9:4739"
@@ -79,9 +84,11 @@ class Monitored:
         self.network = network
         self.gateway: subprocess.Popen[bytes] | None = None
         self.agents: dict[str, subprocess.Popen[bytes]] = {}
+        self.nfcapd: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start all and wait until the gateway knows every router interface and hears every agent."""
+        self.start_nfcapd()
         self.start_gateway()
         self.wait("every link in the view", self.knows_every_link, 30)
         for host in self.network.plan.users():
@@ -97,6 +104,13 @@ class Monitored:
         words = [sys.executable, "-m", "gateway.cli", "gateway", "-c", str(config)]
         self.gateway = self.network.start(GATEWAY, *words, name="gateway")
 
+    def start_nfcapd(self) -> None:
+        directory = self.network.directory / "nfcapd"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        words = ["nfcapd", "-w", str(directory), "-b", "127.0.0.1", "-p", "9995", "-t", "3600", "-B", "4194304"]
+        self.nfcapd = self.network.start(GATEWAY, *words, name="nfcapd")
+
     def start_agent(self, host: str) -> None:
         directory = self.network.directory / host
         directory.mkdir(exist_ok=True)
@@ -106,10 +120,10 @@ class Monitored:
         self.agents[host] = self.network.start(host, *words, name=f"{host}-agent")
 
     def close(self) -> None:
-        for child in (*self.agents.values(), self.gateway):
+        for child in (*self.agents.values(), self.gateway, self.nfcapd):
             if child is not None:
                 self.network.stop(child)
-        self.agents, self.gateway = {}, None
+        self.agents, self.gateway, self.nfcapd = {}, None, None
 
     # -- what it serves
 
@@ -170,6 +184,18 @@ class Monitored:
                 split[names[interface], applications.get(application, application)] = int(value)
         received = {names[i]: int(v) for i, v in self.walk(IF_HC_IN_OCTETS).items() if i in names}
         return Served(octets, split, received)
+
+    def exported(self) -> dict[str, tuple[int, int]]:
+        """End nfcapd and let nfdump sum what it took, agents' reports left out: link -> (octets, packets)."""
+        assert self.nfcapd is not None
+        names = self.interface_indexes()
+        self.network.stop(self.nfcapd)
+        words = ["-R", str(self.network.directory / "nfcapd"), "-q", "-N", "-A", "outif", "-o", "fmt:%out %byt %pkt"]
+        found = {}
+        for line in self.network.run(GATEWAY, "nfdump", *words, "not dst port 4739").splitlines():
+            index, octets, packets = line.split()
+            found[names[index]] = int(octets), int(packets)
+        return found
 
     # -- waiting
 

@@ -15,6 +15,7 @@ from tests.lab.comparison import (
     TOLERANCE,
     Row,
     compare_applications,
+    compare_exported,
     compare_links,
     compare_received,
     compare_reports,
@@ -39,6 +40,7 @@ class Outcome:
     counted: Counters  # when the load had stopped
     counted_later: Counters  # when the view was read
     served: Served
+    exported: list[Row]
     complete_after: float | None  # seconds after the load's end until all links were within the tolerance
     databases: tuple[Database, Database]  # before the gateway started, after the load
     spf_runs: tuple[dict[str, int], dict[str, int]]
@@ -84,12 +86,15 @@ def outcome(
     rows += compare_applications(counted, served, equal, SMALL)
     rows += [last for _, last in compare_reports(counted, counted_later, served, equal, SMALL)]
     rows += owned_by_nobody(served)
+    exported = compare_exported(monitored.served() - served_before, monitored.exported(), equal)
+    rows += exported
     when = "never" if complete_after is None else f"{complete_after:.0f} s"
     measured += [f"all links complete {when} after the load stopped", HEADING, *map(str, rows)]
     yield Outcome(
         counted,
         counted_later,
         served,
+        exported,
         complete_after,
         (before_the_gateway[0], frr.database(network, "r1")),
         (before_the_gateway[1], {name: frr.spf_runs(network, name) for name in frr_routers(network)}),
@@ -135,6 +140,12 @@ def test_octets_of_agents_own_reports_are_counted_like_any_other(outcome: Outcom
     for stopped, read in rows:
         assert stopped.error >= -TOLERANCE, stopped
         assert read.error <= TOLERANCE, read
+
+
+def test_export_equals_the_view(outcome: Outcome) -> None:
+    """What nfdump sums of nfcapd's files: to the octet, but that the view's own sums are rounded once per bin."""
+    assert len(outcome.exported) > 15
+    assert outside(outcome.exported, 1e-5) == []
 
 
 def test_applications_of_a_link_add_up_to_the_link(outcome: Outcome) -> None:
