@@ -222,11 +222,11 @@ class SessionDecoder:
         self._held.put(odid, set_id, HeldSet(body, call.arrived.export_time[number], call.now))
 
     def _release(self, odid: int, set_id: int, call: _Call) -> None:
-        waiting = self._find(odid, set_id, call)
-        for held in self._held.take(odid, set_id, call.now) if waiting else ():
-            assert waiting
-            waiting.bodies.append(held.body)
-            waiting.messages.append(call.arrived.add(odid, _LATE, held.export_time))
+        for held in self._held.take(odid, set_id, call.now):
+            waiting = self._find(odid, set_id, call)
+            if waiting:
+                waiting.bodies.append(held.body)
+                waiting.messages.append(call.arrived.add(odid, _LATE, held.export_time))
 
     def _decode(self, call: _Call) -> tuple[list[RecordBatch], Counts]:
         """The batches, and how many data records each message had."""

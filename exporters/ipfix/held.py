@@ -7,8 +7,11 @@ any (RFC 7011 8.4).  Kept sets are decoded as soon as the template arrives.  Oct
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+OVERHEAD_OCTETS: Final = 256  # what keeping one set costs besides its octets
 
 
 class HeldSet(NamedTuple):
@@ -30,13 +33,13 @@ class HeldStats:
 
 
 class HeldSets:
-    """The waiting sets of one transport session. `max_octets` 0 keeps nothing."""
+    """The waiting sets of one transport session. `max_octets` counts their overhead too; 0 keeps nothing."""
 
     def __init__(self, max_octets: int, max_seconds: float, stats: HeldStats) -> None:
         self._max_octets = max_octets
         self._max_seconds = max_seconds
         self._stats = stats
-        self._sets: dict[tuple[int, int], list[HeldSet]] = {}
+        self._sets: dict[tuple[int, int], deque[HeldSet]] = {}
         self._octets = 0
 
     def __len__(self) -> int:
@@ -46,24 +49,24 @@ class HeldSets:
         """Count and keep one set."""
         self._stats.missing_template_sets += 1
         self._stats.missing_template_octets += len(held.body)
-        key = odid, set_id
-        while self._sets and self._octets + len(held.body) > self._max_octets:
-            oldest = next(iter(self._sets))
-            first = self._sets[oldest].pop(0)
-            if not self._sets[oldest]:
-                del self._sets[oldest]
-            self._octets -= len(first.body)
-            self._stats.held_dropped_sets += 1
-        if len(held.body) > self._max_octets:
+        cost = len(held.body) + OVERHEAD_OCTETS
+        if cost > self._max_octets:
             self._stats.held_dropped_sets += 1
             return
-        self._sets.setdefault(key, []).append(held)
-        self._octets += len(held.body)
+        while self._octets + cost > self._max_octets:
+            oldest = next(iter(self._sets))
+            first = self._sets[oldest].popleft()
+            if not self._sets[oldest]:
+                del self._sets[oldest]
+            self._octets -= len(first.body) + OVERHEAD_OCTETS
+            self._stats.held_dropped_sets += 1
+        self._sets.setdefault((odid, set_id), deque()).append(held)
+        self._octets += cost
 
     def take(self, odid: int, set_id: int, now: float) -> list[HeldSet]:
         """Remove and return what waited for this template, without what waited too long."""
-        waiting = self._sets.pop((odid, set_id), [])
-        self._octets -= sum(len(held.body) for held in waiting)
+        waiting = self._sets.pop((odid, set_id), deque())
+        self._octets -= sum(len(held.body) + OVERHEAD_OCTETS for held in waiting)
         fresh = [held for held in waiting if now - held.held_at <= self._max_seconds]
         self._stats.held_decoded_sets += len(fresh)
         self._stats.held_dropped_sets += len(waiting) - len(fresh)

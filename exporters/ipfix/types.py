@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -83,15 +84,21 @@ class Layout:
     dtype: np.dtype[np.generic]  # of the decoded column (object for strings and octets)
 
     @property
-    def wire(self) -> str:
-        """Format of the field inside a packed big-endian numpy record."""
-        if self.kind in (Kind.UNSIGNED, Kind.SIGNED) and self.length in (1, 2, 4, 8):
-            return f">{'u' if self.kind is Kind.UNSIGNED else 'i'}{self.length}"
-        if self.kind is Kind.FLOAT:
-            return f">f{self.length}"
-        return f"({self.length},)u1"
+    def wire(self) -> np.dtype[np.generic]:
+        """Type of the field inside a packed big-endian numpy record."""
+        return _wire(self.kind, self.length)
 
 
+@lru_cache(maxsize=4096)
+def _wire(kind: Kind, length: int) -> np.dtype[np.generic]:
+    if kind in (Kind.UNSIGNED, Kind.SIGNED) and length in (1, 2, 4, 8):
+        return np.dtype(f">{'u' if kind is Kind.UNSIGNED else 'i'}{length}")
+    if kind is Kind.FLOAT:
+        return np.dtype(f">f{length}")
+    return np.dtype((np.uint8, (length,)))
+
+
+@lru_cache(maxsize=4096)  # bounded: the lengths come from the network
 def layout(type_name: str, length: int, *, packed_identifier: bool = False) -> Layout:
     """Layout of a field of this type and wire length.
 

@@ -356,9 +356,9 @@ def test_waiting_data_may_turn_out_malformed() -> None:
 
 
 def test_waiting_data_is_bounded() -> None:
-    decoder = SessionDecoder(Limits(max_held_octets=1000))
+    decoder = SessionDecoder(Limits(max_held_octets=10_000))
     for number in range(100):
-        decoder.receive([message(raw_set(300 + number, bytes(100)))], 0.0)
+        decoder.receive([message(raw_set(300 + number, bytes(744)))], 0.0)
     assert decoder.stats.held_dropped_sets == 90
 
 
