@@ -96,7 +96,8 @@ class AgentRegistry:
         known = np.array(sorted(until), dtype=np.uint32)
         last = np.array([until[address] for address in known.tolist()])
         where = np.minimum(np.searchsorted(known, addresses), len(known) - 1)
-        return (known[where] == addresses) & (ends <= last[where])
+        covered: NDArray[np.bool_] = (known[where] == addresses) & (ends <= last[where])
+        return covered
 
     def first_hops(self, agents: NDArray[np.int32], addresses: U4) -> U4:
         """Default gateway each (agent, own address) uses, 0 where unknown; uint32[n]."""
