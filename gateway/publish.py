@@ -130,10 +130,12 @@ def application_columns(published: Published) -> Mapping[str, Any]:
 
 
 def interface_columns(published: Published) -> Mapping[str, Any]:
-    """Columns of the options table ifIndex -> name."""
+    """Columns of the options table ifIndex -> name; nfdump shows the description, so that one is readable too."""
     links = published.links
     return {
         "ingressInterface": links.ifindex.astype(np.uint32),
         "interfaceName": list(links.name),
-        "interfaceDescription": list(links.id),
+        "interfaceDescription": [
+            f"{name} {_alias(n, k)}" for name, n, k in zip(links.name, links.neighbor, links.kind, strict=True)
+        ],
     }
