@@ -58,6 +58,8 @@ SMALL_BUFFER_DRAIN_SECONDS = 0.1
 LEAST_RING_SECONDS = 0.01
 HOST_READ_FACTOR = 500  # reading the host's addresses takes at most 1/500 of the time
 MOST_OPENINGS = 4  # SYNs looked at in one turn: the newest, older ones are gone
+COMPLAINT_SECONDS = 60.0
+ERROR_PAUSE_SECONDS = 0.05  # a source that always fails must not make the loop spin
 MOST_FINAL_SENDS = 200  # paced options at the end
 
 
@@ -117,6 +119,7 @@ class AgentService:
         self._ring_at = 0.0  # the ring must be read by then (monotonic)
         self._ring_read = time.monotonic()
         self._refused = False
+        self._complaints: dict[str, float] = {}  # the last error, and when it may be told again
         self._say_coverage(stored)
 
     def _open_tracker(self) -> ConntrackSource | None:
@@ -237,7 +240,11 @@ class AgentService:
             step()
         except (OSError, NetlinkError) as error:
             self.stats.source_errors += 1
-            log.warning("a source failed, tried again later: %s", error)
+            now = time.monotonic()
+            if now >= self._complaints.get(str(error), 0.0):
+                self._complaints = {str(error): now + COMPLAINT_SECONDS}
+                log.warning("a source failed, tried again (%d times so far): %s", self.stats.source_errors, error)
+            time.sleep(ERROR_PAUSE_SECONDS)
 
     def _finish(self) -> None:
         for stats in (self.stats, self._lookup.stats, self._directory.stats, self._processes.stats, self._tcp.stats,
@@ -338,7 +345,7 @@ class AgentService:
 
     def _report(self, *, final: bool = False) -> None:
         now = time.time()
-        self._read_host()
+        self._guard(self._read_host)
         self._read_ring()
         sockets = self._dump.tcp()
         self._directory.see_tcp(sockets, now)
@@ -402,6 +409,7 @@ class AgentService:
             octets=export.octets,
             events_lost=self._events.stats.overflows
             + self._tcp.stats.vanished
+            + self.stats.overflow_rows
             + (self._tracker.stats.overflows if self._tracker else 0),
             ring_dropped=(ring.stats.dropped if ring else 0) + self._datagrams.stats.overflow_packets,
             unowned=self._directory.stats.unowned_flows,

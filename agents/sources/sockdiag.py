@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from dataclasses import dataclass
+from itertools import count
 
 from agents.errors import NetlinkError
 from agents.inetdiag import (
@@ -34,16 +36,17 @@ SO_RCVBUFFORCE = 33
 READ_OCTETS = 256 * 1024
 EVENT_BUFFER_OCTETS = 8 * 1024 * 1024  # more than 6,000 events
 EVENTS_PER_DRAIN = 65_536
+_sequences = count(1)
 
 
 def netlink_dump(sock: socket.socket, message: bytes) -> list[bytes]:
-    """Send a dump request and read until DONE.
+    """Send a dump request and read until DONE; answers to an earlier request that was given up are passed over.
 
     Raises NetlinkError when the kernel refuses, OSError when the socket fails."""
-    sock.send(message)
+    sequence = _send(sock, message)
     chunks: list[bytes] = []
     while True:
-        chunk = sock.recv(READ_OCTETS)
+        chunk = _receive(sock, sequence)
         chunks.append(chunk)
         for kind, _, start, end in messages(chunk):
             if kind == NLMSG_DONE:
@@ -53,6 +56,21 @@ def netlink_dump(sock: socket.socket, message: bytes) -> list[bytes]:
                 if number:
                     raise NetlinkError(number, f"netlink: {errno.errorcode.get(number, number)}")
                 return chunks
+
+
+def _send(sock: socket.socket, message: bytes) -> int:
+    """Send a request under a sequence number of its own, which is returned."""
+    sequence = next(_sequences) & 0xFFFFFFFF
+    sock.send(message[:8] + sequence.to_bytes(4, sys.byteorder) + message[12:])
+    return sequence
+
+
+def _receive(sock: socket.socket, sequence: int) -> bytes:
+    """The next buffer that answers a request."""
+    while True:
+        chunk = sock.recv(READ_OCTETS)
+        if int.from_bytes(chunk[8:12], sys.byteorder) == sequence:
+            return chunk
 
 
 @dataclass
@@ -91,10 +109,8 @@ class SocketDump:
     def one(self, endpoints: Endpoints) -> OneSocket | None:
         """The socket that the end points belong to now; None when there is none."""
         ends = endpoints
-        self._socket.send(
-            get_request(ends.version, ends.protocol, ends.local, ends.local_port, ends.remote, ends.remote_port)
-        )
-        return decode_one(self._socket.recv(READ_OCTETS))
+        request = get_request(ends.version, ends.protocol, ends.local, ends.local_port, ends.remote, ends.remote_port)
+        return decode_one(_receive(self._socket, _send(self._socket, request)))
 
     def close(self) -> None:
         self._socket.close()

@@ -59,7 +59,7 @@ def name(directory: OwnerDirectory, serial: int) -> str:
 
 
 def test_a_connection_is_asked_for_once_per_endpoint() -> None:
-    machine, directory, lookup = setup()
+    machine, _directory, lookup = setup()
     machine.alive[4000, 80] = message(HERE, 4000, THERE, 80, cookie=1, inode=7)
     machine.quick[7] = 70
     assert lookup.take_opening(ends(6, 4000, 80), 1.0, generous=False)
@@ -70,7 +70,7 @@ def test_a_connection_is_asked_for_once_per_endpoint() -> None:
 
 
 def test_all_processes_are_searched_only_for_a_socket_that_stays() -> None:
-    machine, directory, lookup = setup()
+    machine, _directory, lookup = setup()
     lookup.take_opening(ends(6, 4000, 80), 1.0, generous=False)  # gone already
     assert machine.scans == 0
     machine.alive[4000, 80] = message(HERE, 4000, THERE, 80, cookie=1, inode=7)
