@@ -187,12 +187,12 @@ def describe(network: Network, ports: Ports, gateway_pid: int) -> screen.Running
     return screen.Running(
         f"{len(network.routers)} simulated routers, {len(inside)} hosts, {agents} of them with an agent",
         (
-            ("gateway", f"process {gateway_pid}"),
-            ("OSPF", f"udp {ports.ospf} ({LISTENING_LAN})"),
-            ("IPFIX in", f"udp {ports.ipfix}"),
-            ("SNMP", f"udp {ports.snmp}"),
             ("page", ports.url + "/"),
+            ("SNMP", f"udp {ports.snmp}"),
+            ("IPFIX in", f"udp {ports.ipfix}"),
             ("IPFIX out", f"to udp {ports.export}"),
+            ("OSPF", f"udp {ports.ospf} ({LISTENING_LAN})"),
+            ("gateway", f"process {gateway_pid}"),
         ),
         commands(ports, Path(sys.executable).parent, Path.cwd()),
         f"in {Path.cwd()}",
@@ -279,7 +279,7 @@ class Demo:
 
     def show(self, child: subprocess.Popen[bytes], stop: threading.Event, deadline: float | None) -> bool:
         """Until `stop`, `deadline` or the gateway's end; whether all was well."""
-        if self._out.is_terminal:
+        if self._out.is_terminal and not self._out.is_dumb_terminal:
             with Live(console=self._out, screen=True, auto_refresh=False) as live:
                 return self._follow(child, stop, deadline, lambda seen: live.update(self._picture(seen), refresh=True))
         plain = Plain(self._running, self._feed)

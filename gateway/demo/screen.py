@@ -25,7 +25,8 @@ PALETTE = (
     "bright_blue", "bright_green", "bright_magenta", "bright_cyan", "bright_yellow", "bright_red", "blue",
     "green", "magenta", "cyan", "yellow", "orange3", "deep_pink3", "steel_blue1", "pale_green3",
 )  # fmt: skip
-BAR, HOT, WARM = 16, 0.85, 0.6
+BAR, HOT, WARM = 20, 0.85, 0.6
+FULL, EMPTY = "▇", "·"  # leaves a line between two bars
 LINK_ROWS, EVENT_ROWS = 9, 5
 FIXED_ROWS = 16  # everything but links and events, on a screen 100 wide
 
@@ -111,9 +112,9 @@ def stacked_bar(shares: Sequence[tuple[str, float]], width: int) -> Text:
     for style, share in shares:
         total += max(share, 0.0)
         upto = min(width, round(total * width))
-        bar.append("█" * (upto - done), style=style)
+        bar.append(FULL * (upto - done), style=style)
         done = max(done, upto)
-    bar.append("·" * (width - done), style="bright_black")
+    bar.append(EMPTY * (width - done), style="bright_black")
     return bar
 
 
@@ -143,7 +144,7 @@ def render(
         _heading("Type in another terminal", running.place),
         *_commands(running, width),
         _heading("Running", "Ctrl-C stops all of it"),
-        _parts(running),
+        _parts(running, width),
         *[Text(warning, style="bright_yellow", overflow="ellipsis", no_wrap=True) for warning in running.warnings],
     )
 
@@ -176,7 +177,7 @@ def _story(moment: Moment) -> list[RenderableType]:
     grid = Table.grid(expand=True)
     grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
-    following = f"in {clock(moment.remaining + 0.99)}: {moment.following.title}"
+    following = f"next: {moment.following.title}, in {clock(moment.remaining + 0.99)}"
     grid.add_row(
         Text.assemble(places, ("The story: " + moment.scene.title, "bold bright_cyan")),
         Text(following, style="bright_black"),
@@ -198,16 +199,16 @@ def _status_words(seen: Seen) -> str:
 
 def _links(seen: Seen, names: Mapping[str, str], colours: Mapping[str, str], rows: int) -> RenderableType:
     table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(width=29, no_wrap=True, overflow="ellipsis")
+    table.add_column(width=26, no_wrap=True, overflow="ellipsis")
     table.add_column(width=BAR, no_wrap=True)
-    table.add_column(width=5, justify="right", no_wrap=True)
+    table.add_column(width=4, justify="right", no_wrap=True)
     table.add_column(width=9, justify="right", no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     shown = shown_links(seen.links, rows)
     for link in shown:
         name = link_name(link, names)
         if not link["up"]:
-            down = Text(" " * BAR, style="on red")
+            down = Text("✕" * BAR, style="red")
             table.add_row(Text(name, style="bold bright_red"), down, Text("DOWN", style="bold bright_red"))
             continue
         part, total = utilisation(link), float(link["bits_per_second"])
@@ -256,8 +257,11 @@ def _finding(seen: Seen, names: Mapping[str, str]) -> RenderableType:
 
 def event_words(event: Document, names: Mapping[str, str]) -> str:
     """`19:40:33 link_down br-paris → ...` with addresses put into words."""
+    subject, detail = str(event["subject"]), str(event["detail"])
+    if subject in names and detail.startswith("to "):  # a link's name says where it leads
+        detail = ""
     words = [str(event["time"])[11:19], f"{event['kind']:<14}"]
-    for text in (str(event["subject"]), str(event["detail"])):
+    for text in (subject, detail):
         words += [names.get(word, names.get(word.partition(":")[0], word)) for word in text.split()]
     return " ".join(words)
 
@@ -269,6 +273,8 @@ def _events(seen: Seen, names: Mapping[str, str], rows: int) -> RenderableType:
         good = str(event["kind"]).endswith(("_up", "_added"))
         style = "bright_red" if bad else "bright_green" if good else "bright_yellow"
         lines.append(_line((event_words(event, names), style)))
+    if not lines:
+        lines.append(_line(("none yet", "bright_black")))
     lines += [Text("")] * (rows - len(lines))
     return Group(*lines)
 
@@ -284,13 +290,16 @@ def _commands(running: Running, width: int) -> list[RenderableType]:
     return lines
 
 
-def _parts(running: Running) -> RenderableType:
-    words = Text(overflow="fold")
-    for number, (name, what) in enumerate(running.parts):
-        words.append(" · " if number else "", style="bright_black")
-        words.append(name + " ", style="bright_black")
-        words.append(what)
-    return words
+def _parts(running: Running, width: int) -> RenderableType:
+    """The parts on as few lines as they need, none broken in two."""
+    lines = [Text()]
+    for name, what in running.parts:
+        if len(lines[-1]) and len(lines[-1]) + 3 + len(name) + 1 + len(what) > width:
+            lines.append(Text())
+        elif len(lines[-1]):
+            lines[-1].append(" · ", style="bright_black")
+        lines[-1].append(name + " ", style="bright_black").append(what)
+    return Group(*lines)
 
 
 def plain_opening(running: Running) -> list[str]:

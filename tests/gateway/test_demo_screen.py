@@ -82,7 +82,7 @@ def test_what_is_down_and_what_is_full_is_on_top() -> None:
     first = next(i for i, line in enumerate(lines) if "DOWN" in line)
     assert lines[first].startswith("hq-core-1 → br-paris")
     assert lines[first + 1].startswith("br-paris → hq-core-1") and "90%" in lines[first + 1]
-    assert "backup 90%" in lines[first + 1] and lines[first + 1].count("█") == 14
+    assert "backup 90%" in lines[first + 1] and lines[first + 1].count(screen.FULL) == 18
     assert any(line.startswith("edge-1 → the Internet") for line in lines)
 
 
@@ -96,7 +96,7 @@ def test_the_finding_names_link_application_and_host() -> None:
 
 def test_events_speak_in_names() -> None:
     first, second = screen.plain_events(EVENTS, RUNNING.names)
-    assert first == "19:40:33 link_down      br-paris → hq-core-1 to hq-core-1"
+    assert first == "19:40:33 link_down      br-paris → hq-core-1"
     assert second == "19:40:34 agent_up       pc-anna"
 
 
@@ -116,7 +116,7 @@ def test_rates(rate: float, text: str) -> None:
 def test_a_bar_never_grows_over_its_width() -> None:
     for shares in ([("red", 0.5), ("blue", 0.25)], [("red", 0.9), ("blue", 0.9)], [("red", 0.004)], []):
         assert len(screen.stacked_bar(shares, 16).plain) == 16
-    assert screen.stacked_bar([("red", 0.5), ("blue", 0.25)], 16).plain == "█" * 12 + "·" * 4
+    assert screen.stacked_bar([("red", 0.5), ("blue", 0.25)], 16).plain == screen.FULL * 12 + screen.EMPTY * 4
 
 
 def test_plain_lines_for_a_pipe() -> None:
