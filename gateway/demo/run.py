@@ -198,6 +198,7 @@ def describe(network: Network, ports: Ports, gateway_pid: int) -> screen.Running
         f"in {Path.cwd()}",
         (*ports.notes, *missing_words(found)),
         names_of(network),
+        {(end.router, end.segment): network.link_id(end) for segment in network.segments for end in segment.ends},
     )
 
 

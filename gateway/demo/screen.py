@@ -41,6 +41,7 @@ class Running:
     place: str = ""  # where to type it
     warnings: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (router, segment) to link id
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,17 @@ def hottest_link(links: Sequence[Document]) -> Document | None:
     return max(known, key=utilisation, default=None)
 
 
-def shown_links(links: Sequence[Document], rows: int) -> list[Document]:
-    """What is down first, then the fullest, so that trouble is on top."""
-    broken = [link for link in links if not link["up"] and link["kind"] == "transit"]
-    working = sorted((link for link in links if link["up"]), key=lambda link: (-utilisation(link), link["id"]))
-    return (broken + working)[:rows]
+def shown_links(links: Sequence[Document], rows: int, focus: Sequence[str] = ()) -> list[Document]:
+    """What is down first, so that trouble is on top; then what the scene is about, then the fullest."""
+
+    def place(link: Document) -> tuple[int, int, float, str]:
+        if not link["up"]:
+            return 0, 0, 0.0, link["id"]
+        if link["id"] in focus:
+            return 1, focus.index(link["id"]), 0.0, link["id"]
+        return 2, 0, -utilisation(link), link["id"]
+
+    return sorted((link for link in links if link["up"] or link["kind"] == "transit"), key=place)[:rows]
 
 
 def _colour(app: str, colours: Mapping[str, str]) -> str:
@@ -136,7 +143,7 @@ def render(
         _title(running, elapsed),
         *_story(moment),
         _heading("The gateway sees", _status_words(seen)),
-        _links(seen, running.names, colours, link_rows),
+        _links(seen, running, moment, colours, link_rows),
         _applications(seen, colours),
         _finding(seen, running.names),
         _heading("Events", "as `anemone events` tells them"),
@@ -197,16 +204,17 @@ def _status_words(seen: Seen) -> str:
     )
 
 
-def _links(seen: Seen, names: Mapping[str, str], colours: Mapping[str, str], rows: int) -> RenderableType:
+def _links(seen: Seen, running: Running, moment: Moment, colours: Mapping[str, str], rows: int) -> RenderableType:
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(width=26, no_wrap=True, overflow="ellipsis")
     table.add_column(width=BAR, no_wrap=True)
     table.add_column(width=4, justify="right", no_wrap=True)
     table.add_column(width=9, justify="right", no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    shown = shown_links(seen.links, rows)
+    focus = [running.ids.get(place, "") for place in moment.scene.focus]
+    shown = shown_links(seen.links, rows, focus)
     for link in shown:
-        name = link_name(link, names)
+        name = link_name(link, running.names)
         if not link["up"]:
             down = Text("✕" * BAR, style="red")
             table.add_row(Text(name, style="bold bright_red"), down, Text("DOWN", style="bold bright_red"))
@@ -219,7 +227,13 @@ def _links(seen: Seen, names: Mapping[str, str], colours: Mapping[str, str], row
             share = bits / total if total else 0.0
             words.append(f"{app} ", style=_colour(app, colours))
             words.append(f"{share:.0%}  ", style="bright_black")
-        table.add_row(Text(name), bar, Text(f"{part:.0%}", style=level(part)), rate_text(total), words)
+        table.add_row(
+            Text(name, style="bold" if link["id"] in focus else ""),
+            bar,
+            Text(f"{part:.0%}", style=level(part)),
+            rate_text(total),
+            words,
+        )
     for _ in range(rows - len(shown)):
         table.add_row("")
     return table

@@ -15,7 +15,11 @@ from gateway.demo.traffic import Windows
 
 PERIOD = 300.0  # seconds of one telling
 BACKUP_START, BACKUP_END = 40.0, 235.0
-PARIS_LINE = "hq-core-1--br-paris"
+PARIS_LINE, PARIS_OTHER_LINE = "hq-core-1--br-paris", "hq-core-2--br-paris"
+PARIS_FOCUS = (("br-paris", PARIS_LINE), ("br-paris", PARIS_OTHER_LINE))
+CORE_FOCUS = tuple(
+    (router, f"hq-core-1--{other}") for other in ("dc-core-1", "dc-core-2") for router in ("hq-core-1", other)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Scene:
     watch: str  # what to look at, on the screen or with a command
     down: frozenset[str] = frozenset()
     costs: tuple[tuple[str, str, int], ...] = ()  # router, segment, cost
+    focus: tuple[tuple[str, str], ...] = ()  # router, segment: the links to look at
 
 
 SCENES = (
@@ -43,6 +48,7 @@ SCENES = (
         f"files-paris begins to copy {BACKUP_BPS / 1e6:.0f} Mb/s to backup-1 in the data centre, "
         "over a line of 100 Mb/s.",
         "br-paris → hq-core-1 goes to 90 %, and the gateway names the application and the host",
+        focus=PARIS_FOCUS,
     ),
     Scene(
         110.0,
@@ -50,25 +56,29 @@ SCENES = (
         "A digger cuts the line between br-paris and hq-core-1. OSPF finds the other line, by hq-core-2.",
         "link_down in the events; the load moves to the line to hq-core-2 with the same LSA",
         down=frozenset((PARIS_LINE,)),
+        focus=PARIS_FOCUS,
     ),
     Scene(
         165.0,
         "The line is repaired",
         "The line between br-paris and hq-core-1 works again, and OSPF prefers it.",
         "link_up in the events; the load comes back",
+        focus=PARIS_FOCUS,
     ),
     Scene(
         BACKUP_END,
         "The backup ends, maintenance begins",
         "Somebody raises the OSPF cost of hq-core-1 and dc-core-1 towards each other from 10 to 100.",
-        "cost_changed in the events; dc-core-2 now carries both halves of hq-core-1's share",
+        "cost_changed in the events; the two links by dc-core-2 now carry all that four carried",
         costs=(("hq-core-1", "hq-core-1--dc-core-1", 100), ("dc-core-1", "hq-core-1--dc-core-1", 100)),
+        focus=CORE_FOCUS,
     ),
     Scene(
         275.0,
         "Maintenance is over",
         "The costs are 10 again, and both paths are equal.",
         "the halves are even again; soon the story starts anew",
+        focus=CORE_FOCUS,
     ),
 )
 

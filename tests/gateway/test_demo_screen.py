@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gateway.demo import run, screen
 from gateway.demo.enterprise import enterprise
-from gateway.demo.story import PERIOD, SCENES, moment
+from gateway.demo.story import PARIS_OTHER_LINE, PERIOD, SCENES, moment
 
 NETWORK = enterprise()
 RUNNING = run.describe(NETWORK, run.Ports(5089, 4739, 1161, 8161), 4242)
@@ -84,6 +84,16 @@ def test_what_is_down_and_what_is_full_is_on_top() -> None:
     assert lines[first + 1].startswith("br-paris → hq-core-1") and "90%" in lines[first + 1]
     assert "backup 90%" in lines[first + 1] and lines[first + 1].count(screen.FULL) == 18
     assert any(line.startswith("edge-1 → the Internet") for line in lines)
+
+
+def test_what_the_scene_is_about_comes_before_the_fullest() -> None:
+    quiet = link("10.255.0.11", "10.255.0.2", 1e5, id="10.255.0.11:10.0.0.70")
+    focus = [RUNNING.ids["br-paris", PARIS_OTHER_LINE]]
+    assert focus == [quiet["id"]]
+    shown = screen.shown_links([*LINKS, quiet], 3, focus)
+    assert [each["id"] for each in shown] == ["10.255.0.1:10.0.0.1", quiet["id"], "10.255.0.11:10.0.0.1"]
+    stub = link("10.255.0.1", "", 0.0, up=False, kind="stub")
+    assert stub not in screen.shown_links([stub, quiet], 5)
 
 
 def test_the_finding_names_link_application_and_host() -> None:

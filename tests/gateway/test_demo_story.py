@@ -46,6 +46,13 @@ def test_the_story_has_a_backup_a_failure_a_repair_and_a_cost() -> None:
     assert BACKUP_START < broken.start < BACKUP_END  # it fails while the backup runs
 
 
+def test_every_link_to_look_at_exists() -> None:
+    network = enterprise()
+    for scene in SCENES:
+        for router, segment in scene.focus:
+            assert network.find(router, segment).router == router
+
+
 def test_the_backup_comes_again_in_every_telling() -> None:
     assert backup_windows(2) == (
         (BACKUP_START, BACKUP_END),
