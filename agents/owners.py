@@ -1,10 +1,9 @@
 """Who owns a flow: sockets, listeners and learnt endpoints to processes, in that order of trust.
 
-TCP: a socket seen alive gives its process (exact); an ended connection nobody saw alive goes by the
-listener of its local port (listener), else by who last spoke to the same remote endpoint (port), else by
-the service port's name alone (port). UDP: a connected socket, else the one bound to the local port (exact),
-else as above.  ICMP: the ping or raw socket with the echo identifier, else nobody: the kernel answers by
-itself.
+TCP: a socket seen alive gives its process (exact); an ended connection nobody saw alive goes by the listener of
+its local port (listener), else by who lately spoke to the same remote endpoint, in proportion (port), else by
+the service port's name alone (port).  UDP: a connected socket, else the one bound to the local port (exact),
+else as above.  ICMP: the ping or raw socket with the echo identifier, else nobody: the kernel answers by itself.
 
 The directory asks its `Processes` only about inodes it has not seen; everything learnt is bounded.
 """
@@ -27,6 +26,7 @@ from agents.tcptable import TCP
 
 MOST_ENDPOINTS = 16_384
 MOST_DATAGRAM_OWNERS = 65_536
+MOST_SIGHTINGS = 64  # connections to an endpoint that are remembered, by program
 ENDPOINT_SECONDS = 60.0  # how long a learnt endpoint answers for short connections
 UDP_LITE = 136
 
@@ -64,6 +64,41 @@ class _Holder:
 NOBODY = Owner()
 
 
+class _Speakers:
+    """Who was seen to speak to a remote endpoint lately, and how often.
+
+    Flows that nobody saw alive are dealt out in that proportion, for the last one seen need not be the only one.
+    """
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self._seen: dict[tuple[str, ...], tuple[_Holder, int]] = {}
+        self._dealt: dict[tuple[str, ...], int] = {}
+
+    def see(self, holder: _Holder, now: float) -> None:
+        """One more connection of this process (or of another of the same program)."""
+        facts = holder.facts
+        key = (facts.name, facts.executable, facts.script, facts.unit, holder.user)
+        if now - self.time > ENDPOINT_SECONDS:
+            self._seen, self._dealt = {}, {}
+        elif sum(count for _, count in self._seen.values()) >= MOST_SIGHTINGS:
+            # halve, so that a new program is soon heard and an old one is forgotten
+            self._seen = {k: (h, n // 2) for k, (h, n) in self._seen.items() if n // 2}
+            self._dealt = {}
+        self._seen[key] = (holder, self._seen.get(key, (holder, 0))[1] + 1)
+        self.time = now
+
+    def deal(self) -> _Holder:
+        """The owner of one more flow nobody saw."""
+        if len(self._seen) == 1:
+            return next(iter(self._seen.values()))[0]
+        total, flows = sum(count for _, count in self._seen.values()), sum(self._dealt.values()) + 1
+        owed = {key: count * flows / total - self._dealt.get(key, 0) for key, (_, count) in self._seen.items()}
+        key = max(owed, key=owed.__getitem__)
+        self._dealt[key] = self._dealt.get(key, 0) + 1
+        return self._seen[key][0]
+
+
 @dataclass
 class OwnerStats:
     """Sockets with and without a process, and flows reported without one."""
@@ -86,7 +121,7 @@ class OwnerDirectory:
         self._unheld: set[int] = set()  # cookies nobody holds
         self._listeners: dict[int, _Holder] = {}  # TCP local port -> holder
         self._udp: OrderedDict[tuple[int, bytes, int], _Holder] = OrderedDict()  # local port, remote, remote port
-        self._endpoints: OrderedDict[tuple[int, bytes, int], tuple[_Holder, float]] = OrderedDict()
+        self._endpoints: OrderedDict[tuple[int, bytes, int], _Speakers] = OrderedDict()
         self._datagrams: OrderedDict[int, Owner] = OrderedDict()  # flow serial -> owner
         self._owner_cache: dict[tuple[_Holder, int, int], Owner] = {}
         self.stats = OwnerStats()
@@ -161,7 +196,7 @@ class OwnerDirectory:
     def knows_endpoint(self, protocol: int, remote: bytes, port: int, now: float) -> bool:
         """Whether a fresh owner is known for a remote endpoint: a short connection then needs no look-up."""
         known = self._endpoints.get((protocol, remote, port))
-        return known is not None and now - known[1] < ENDPOINT_SECONDS / 4
+        return known is not None and now - known.time < ENDPOINT_SECONDS / 4
 
     def _held_by(self, sockets: Sockets, rows: list[int], thorough: bool) -> dict[int, _Holder]:
         inodes = {int(sockets.inode[row]) for row in rows} - {0}
@@ -183,7 +218,7 @@ class OwnerDirectory:
             self._udp.popitem(last=False)
 
     def _learn(self, key: tuple[int, bytes, int], holder: _Holder, now: float) -> None:
-        self._endpoints[key] = (holder, now)
+        self._endpoints.setdefault(key, _Speakers()).see(holder, now)
         self._endpoints.move_to_end(key)
         if len(self._endpoints) > MOST_ENDPOINTS:
             self._endpoints.popitem(last=False)
@@ -258,8 +293,8 @@ class OwnerDirectory:
 
     def _by_endpoint(self, protocol: int, remote: bytes, remote_port: int, service: int, now: float) -> Owner:
         known = self._endpoints.get((protocol, remote, remote_port)) if protocol not in (ICMP, ICMPV6) else None
-        if known is not None and now - known[1] < ENDPOINT_SECONDS:
-            return self._owner(known[0], PORT, service)
+        if known is not None and now - known.time < ENDPOINT_SECONDS:
+            return self._owner(known.deal(), PORT, service)
         self.stats.unowned_flows += 1
         name = self._attribution.of_port(protocol, service)
         return replace(NOBODY, application=name, method=PORT) if name else NOBODY

@@ -135,3 +135,24 @@ def test_a_rule_may_look_at_the_port() -> None:
     known.see_tcp(decode_sockets([message(HERE, 4001, THERE, 8444, cookie=6, inode=7)]), 1.0)
     got = known.of_tcp(rows(closed(5, 4000, 8443, opener=True), closed(6, 4001, 8444, opener=True)), 2.0)
     assert sorted(o.application for o in got) == ["billing", "java"]
+
+
+def test_several_programs_at_one_endpoint_share_in_proportion() -> None:
+    known = directory(Processes(browser=[1], curl=[2]))
+    for cookie, inode in enumerate([1, 1, 2, 1], 500):
+        one = decode_one(message(HERE, 4000 + cookie, THERE, 8080, cookie=cookie, inode=inode))
+        assert one is not None
+        known.see_one(endpoints(6, 4000 + cookie, 8080), one, 10.0, thorough=False)
+    unseen = [closed(cookie, 4002, 8080, opener=True) for cookie in range(1000, 1100)]
+    names = [owner.application for owner in known.of_tcp(rows(*unseen), 12.0)]
+    assert (names.count("browser"), names.count("curl")) == (75, 25)
+
+
+def test_a_program_that_stopped_is_forgotten() -> None:
+    known = directory(Processes(browser=[1], curl=[2]))
+    for cookie in range(400):
+        one = decode_one(message(HERE, 4000, THERE, 8080, cookie=cookie + 1, inode=1 if cookie < 40 else 2))
+        assert one is not None
+        known.see_one(endpoints(6, 4000, 8080), one, 10.0, thorough=False)
+    names = {o.application for o in known.of_tcp(rows(closed(1000, 4002, 8080, opener=True)), 12.0)}
+    assert names == {"curl"}
