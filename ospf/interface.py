@@ -103,10 +103,10 @@ class Segment:
         backup = [n for n in neighbors if n.address == n.hello.backup_designated_router]
         return designated + [n for n in backup if n not in designated]
 
-    def alone(self, peer: Neighbor, own_id: int) -> bool:
-        """Whether the peer has no other router here, so that it floods nothing onto the segment (13.3)."""
-        others = [router for router in peer.hello.neighbors if router != own_id]
-        return not others and len(self.neighbors) <= 1
+    def designated(self) -> list[tuple[int, int]]:
+        """(address, router id) of the routers that call themselves DR: one, or none while they elect."""
+        neighbors = self.neighbors.values()
+        return [(n.address, n.router_id) for n in neighbors if n.address == n.hello.designated_router]
 
     def own_hello(self, model: Neighbor, listed: tuple[int, ...]) -> Hello:
         """Our Hello, copied from a neighbor's (RFC 2328 10.5 demands the same mask, intervals and E-bit)."""

@@ -27,13 +27,16 @@ from collections import deque
 from dataclasses import dataclass
 
 from ospf.config import AttachConfig
+from ospf.doubt import Doubt
 from ospf.errors import OspfDecodeError
 from ospf.events import Event, LsdbChanged, NeighborLost, NeighborSeen, SyncFailed, Synchronised
 from ospf.interface import Neighbor, Segment, check_harmless
-from ospf.lsa import LS_REFRESH_TIME, MAX_AGE, Key, Lsa, LsaHeader, plain_age
+from ospf.lsa import NETWORK, Key, Lsa
 from ospf.lsdb import Lsdb, LsdbChange
 from ospf.neighbor import Adjacency, State
+from ospf.pace import POLL, Pace
 from ospf.packets import (
+    ALL_D_ROUTERS,
     ALL_SPF_ROUTERS,
     AUTH_NONE,
     DatabaseDescription,
@@ -50,14 +53,7 @@ from ospf.packets import (
 
 ACK_HEADERS = 70  # LSA headers per acknowledgment: 1,444 octets with all headers
 HELLO_REPEAT_SECONDS = 1.0  # our Hello again, until the router begins the exchange
-DOUBT_GRACE_SECONDS = 0.5  # an acknowledgment may overtake the update
-DOUBTS_KEPT = 1000
-RETRY_SECONDS = (1.0, 60.0)  # after a failed conversation: first, ceiling
-RESYNC_SECONDS = (2.0, 300.0)  # between bursts for doubt: first, ceiling; doubles while doubt goes on
-CALM_SECONDS = 600.0  # without doubt, after which the pause is the first one again
-SILENCE_SECONDS = LS_REFRESH_TIME + 300.0  # no update at all
-OVERDUE_SECONDS = LS_REFRESH_TIME + 600.0  # an LSA this old has missed a refresh
-AUDIT_SECONDS = 300.0
+BEGIN_SECONDS = 10.0  # for the router to begin it
 
 
 @dataclass(slots=True)
@@ -103,17 +99,10 @@ class Listener:
         self._out: deque[tuple[int, bytes]] = deque()
         self._events: deque[Event] = deque()
         self._changed: dict[Key, None] = {}
+        self._changed_at = now
         self._hello_at: float | None = None
-        self._not_before = now
-        self._retry = RETRY_SECONDS[0]
-        self._resync_pause = RESYNC_SECONDS[0]
-        self._wake_at: float | None = None  # when `_begin` may find something to do without a Hello
-        self._resync_at: float | None = None
-        self._resync_reason = ""
-        self._last_doubt = now
-        self._heard_update = now
-        self._doubts: dict[Key, tuple[LsaHeader, float]] = {}
-        self._audit_at = now + AUDIT_SECONDS
+        self._pace = Pace(now)
+        self._evidence = Doubt(self.lsdb, now)
 
     # The five verbs
 
@@ -141,10 +130,9 @@ class Listener:
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` is due next."""
-        times = [self._hello_at, self._segment.next_expiry(), self.lsdb.next_expiry(), self._audit_at]
+        times = [self._hello_at, self._segment.next_expiry(), self.lsdb.next_expiry()]
+        times += [self._evidence.next_timeout(), self._pace.wake_at]
         times += [adjacency.next_timeout() for adjacency in self._adjacencies.values()]
-        times += [due for _, due in self._doubts.values()]
-        times.append(self._wake_at)
         return min((at for at in times if at is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
@@ -153,21 +141,17 @@ class Listener:
             self._events.append(NeighborLost(neighbor.router_id, neighbor.address, now))
             if neighbor.router_id in self._adjacencies:
                 self._break_off(self._adjacencies[neighbor.router_id], "neighbor lost", now)
+            self._evidence.deaf = not self._segment.neighbors
         self._note_changes(self.lsdb.expire(now))
-        if now >= self._audit_at:
-            self._audit(now)
-        for key, (header, due) in list(self._doubts.items()):
-            if due <= now:
-                del self._doubts[key]
-                if self.lsdb.wants(header, now):
-                    self._doubt("an LSA was acknowledged that was not heard", now)
+        for reason in self._evidence.handle_timeout(now):
+            self._doubt(reason, now)
         for adjacency in list(self._adjacencies.values()):
             adjacency.handle_timeout(now)
         self._settle(now)
         if self._hello_at is not None and now >= self._hello_at:
             self._say_hello(now)
-        if self._wake_at is not None and self._wake_at <= now:
-            self._wake_at = None
+        if self._pace.wake_at is not None and self._pace.wake_at <= now:
+            self._pace.wake_at = None
         self._begin(now)
 
     def next_event(self) -> Event | None:
@@ -182,7 +166,7 @@ class Listener:
         """End every conversation with a 1-way Hello, so that no router waits for its dead interval."""
         for adjacency in list(self._adjacencies.values()):
             self._part(adjacency)
-        self._not_before = now + RETRY_SECONDS[1]
+        self._pace.rest(now)
 
     @property
     def neighbors(self) -> tuple[Neighbor, ...]:
@@ -193,8 +177,6 @@ class Listener:
     def adjacencies(self) -> tuple[Adjacency, ...]:
         """Conversations going on."""
         return tuple(self._adjacencies.values())
-
-    _changed_at = 0.0
 
     # Receiving
 
@@ -237,6 +219,9 @@ class Listener:
             return
         if new:
             self._events.append(NeighborSeen(neighbor.router_id, source, now))
+            if self._evidence.deaf:
+                self._evidence.deaf = False
+                self._doubt("nobody was heard for a while", now)
         adjacency = self._adjacencies.get(packet.router_id)
         if (
             adjacency is not None
@@ -264,7 +249,7 @@ class Listener:
         self._settle(now)
 
     def _receive_update(self, router_id: int, update: LinkStateUpdate, now: float) -> None:
-        self._heard_update = now
+        self._evidence.heard_update(now)
         self.stats.lsas += len(update.lsas)
         if update.refused:
             self.stats.lsas_refused += len(update.refused)
@@ -274,30 +259,30 @@ class Listener:
             change = self.lsdb.install(lsa, now)
             if change is not None:
                 self._note_changes([change])
-        adjacency = self._adjacencies.get(router_id)
-        if adjacency is not None and adjacency.state >= State.EXCHANGE:
-            self._acknowledge(adjacency, update.lsas)
+        self._acknowledge(router_id, update.lsas, now)
         for each in self._adjacencies.values():
             each.receive_lsas(update.lsas, now)
         if self.lsdb.stats.sequence_gaps != gaps and not self._adjacencies:
             self._doubt("a gap in a sequence number", now)
         self._settle(now)
 
-    def _acknowledge(self, adjacency: Adjacency, lsas: tuple[Lsa, ...]) -> None:
-        # RFC 2328 13.5: the router repeats what it flooded to us until we say so; direct acks suffice.
+    def _acknowledge(self, router_id: int, lsas: tuple[Lsa, ...], now: float) -> None:
+        # RFC 2328 13.5: a router repeats what it floods to neighbors from Exchange on, until they say so. On a
+        # LAN also the DR waits for the ack of what others flooded; a burst has only one router to satisfy.
+        talking = [a for a in self._adjacencies.values() if a.state >= State.EXCHANGE]
+        if self.config.mode == "full" and talking and not self._segment.point_to_point(now):
+            destination = ALL_D_ROUTERS
+        elif router_id in (a.router_id for a in talking):
+            destination = self._address_of(self._adjacencies[router_id])
+        else:
+            return
         headers = tuple(lsa.header for lsa in lsas)
         for at in range(0, len(headers), ACK_HEADERS):
-            self._say(self._address_of(adjacency), LinkStateAck(headers[at : at + ACK_HEADERS]))
+            self._say(destination, LinkStateAck(headers[at : at + ACK_HEADERS]))
 
     def _receive_ack(self, ack: LinkStateAck, now: float) -> None:
-        if not self.synchronised or self._adjacencies or self.config.mode != "burst":
-            return
-        for header in ack.headers:
-            if plain_age(header) == MAX_AGE or not self.lsdb.wants(header, now):
-                continue
-            key = (header.type, header.link_state_id, header.advertising_router)
-            if len(self._doubts) < DOUBTS_KEPT:
-                self._doubts.setdefault(key, (header, now + DOUBT_GRACE_SECONDS))
+        if self.synchronised and not self._adjacencies and self.config.mode == "burst":
+            self._evidence.acknowledged(ack.headers, now)
 
     def _note_changes(self, changes: list[LsdbChange]) -> None:
         for change in changes:
@@ -314,23 +299,23 @@ class Listener:
         if self.config.mode != "burst" or not self.synchronised:
             return
         self.stats.doubts += 1
-        if now - self._last_doubt > CALM_SECONDS:
-            self._resync_pause = RESYNC_SECONDS[0]
-        self._last_doubt = now
-        self._want_sync(reason, now)
+        self._pace.doubt(reason, now)
 
-    def _want_sync(self, reason: str, at: float) -> None:
-        if self._resync_at is None or at < self._resync_at:
-            self._resync_at, self._resync_reason = at, reason
-            self._wake_at = max(at, self._not_before)
+    def packets_lost(self, now: float) -> None:
+        """The attachment's kernel dropped packets unread: what they said is in doubt."""
+        self._doubt("the kernel dropped packets", now)
 
-    def _audit(self, now: float) -> None:
-        self._audit_at = now + AUDIT_SECONDS
-        if now - self._heard_update > SILENCE_SECONDS:
-            self._heard_update = now
-            self._doubt("silence past the refresh time", now)
-        elif self.lsdb.overdue(OVERDUE_SECONDS, now):
-            self._doubt("an LSA missed its refresh", now)
+    def _unheard(self, now: float) -> bool:
+        """Whether no flooding is to be heard here.
+
+        So on a point-to-point link, and on a LAN whose DR has no Full neighbor (13.3) and hence announces no
+        network-LSA (12.4.2).
+        """
+        if self._segment.point_to_point(now):
+            return True
+        designated = self._segment.designated()
+        keys = [(NETWORK, address, router_id) for address, router_id in designated]
+        return bool(keys) and all(self.lsdb.get(key) is None for key in keys)
 
     # Conversations
 
@@ -340,19 +325,26 @@ class Listener:
             return False
         if mode == "full":
             return True
-        return not self._adjacencies and (not self.synchronised or self._resync_at is not None)
+        return not self._adjacencies and (not self.synchronised or self._pace.wanted)
 
     def _begin(self, now: float) -> None:
         """Start a conversation if one is wanted and somebody is there to have it with."""
-        if now < self._not_before or not self._may_begin():
-            return
-        if self._resync_at is not None and now < self._resync_at:
+        if self.synchronised and self.config.mode == "burst" and not self._adjacencies:
+            unheard = self._unheard(now)
+            if unheard and not self._pace.wanted:
+                self._pace.want(POLL, now + self.config.poll_seconds)
+            elif self._pace.reason == POLL and not unheard:
+                self._pace.cancel()
+        if not self._pace.ready(now) or not self._may_begin():
             return
         decided_at = self._segment.decided_at()
-        self._wake_at = decided_at if decided_at is not None and decided_at > now else None
+        self._pace.wake_at = decided_at if decided_at is not None and decided_at > now else None
         candidates = [n for n in self._segment.candidates(now) if n.auth_type == AUTH_NONE]
-        if self.config.mode == "burst":
-            candidates = candidates[:1]
+        if self.config.mode == "burst":  # the DR, unless it failed us more often than the BDR
+            candidates = sorted(candidates, key=lambda n: self._pace.failures(n.router_id))[:1]
+        elif candidates:
+            for stray in self._adjacencies.keys() - {n.router_id for n in candidates}:
+                self._part(self._adjacencies[stray])  # no longer DR or BDR: it will not talk to us
         for peer in candidates:
             if peer.router_id in self._adjacencies:
                 continue
@@ -366,8 +358,7 @@ class Listener:
                 burst=self.config.mode == "burst",
                 now=now,
             )
-            self._begun[peer.router_id] = self._resync_reason or "attach"
-            self._resync_at, self._resync_reason = None, ""
+            self._begun[peer.router_id] = self._pace.begin()
             self._say_hello(now)
 
     def _say_hello(self, now: float) -> None:
@@ -377,7 +368,7 @@ class Listener:
             peer = self._segment.neighbors.get(adjacency.router_id)
             if peer is None:
                 continue
-            if adjacency.state is State.INIT and now - adjacency.started > max(peer.hello.dead_interval, 5):
+            if adjacency.state is State.INIT and now - adjacency.started > BEGIN_SECONDS:
                 self._break_off(adjacency, "the router does not begin the exchange", now)
                 continue
             self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)))
@@ -395,8 +386,8 @@ class Listener:
             if adjacency.failed:
                 self._break_off(adjacency, adjacency.failed, now)
             elif adjacency.done:
-                self._part(adjacency)
                 self._finish(adjacency, now)
+                self._part(adjacency)
             elif adjacency.state is State.FULL and adjacency.router_id in self._begun:
                 self._finish(adjacency, now)
 
@@ -406,41 +397,33 @@ class Listener:
             self._note_changes(self.lsdb.vanish(adjacency.described, adjacency.started, now))
         self.stats.syncs += 1
         self.synchronised = True
-        self._retry = RETRY_SECONDS[0]
-        self._heard_update = max(self._heard_update, now)
-        if reason == "poll":
+        self._evidence.heard_update(now)
+        if reason == POLL:
             self.stats.polls += 1
         else:
             seconds = now - adjacency.started
             self._events.append(Synchronised(self.lsdb.area, len(self.lsdb), seconds, now, reason))
-        if not adjacency.burst:
-            return
-        peer = self._segment.neighbors.get(adjacency.router_id)
-        if peer is not None and (self._segment.point_to_point(now) or self._segment.alone(peer, self.router_id)):
-            self._not_before = now
-            self._want_sync("poll", now + self.config.poll_seconds)
-            return
-        self._not_before = now + self._resync_pause
-        if reason != "attach":
-            self._resync_pause = min(self._resync_pause * 2, RESYNC_SECONDS[1])
-        if not len(self.lsdb):
+        unheard = self._unheard(now)
+        self._pace.succeeded(reason, now, pause=adjacency.burst and not unheard)
+        if adjacency.burst and unheard:
+            self._pace.want(POLL, now + self.config.poll_seconds)
+        elif not len(self.lsdb):
             self._doubt("the database is empty", now)
 
     def _break_off(self, adjacency: Adjacency, reason: str, now: float) -> None:
-        begun = self._begun.pop(adjacency.router_id, "adjacency")
+        begun = self._begun.get(adjacency.router_id, "adjacency")
         self._part(adjacency)
         self.stats.syncs_failed += 1
         self.last_error = reason
-        self._events.append(SyncFailed(adjacency.router_id, reason, self._retry, now))
-        self._not_before = now + self._retry
-        self._wake_at = self._not_before
-        self._retry = min(self._retry * 2, RETRY_SECONDS[1])
+        retry = self._pace.failed(adjacency.router_id, now)
+        self._events.append(SyncFailed(adjacency.router_id, reason, retry, now))
         if self.synchronised and self.config.mode == "burst":
-            self._want_sync(begun, now)
+            self._pace.want(begun, now)
 
     def _part(self, adjacency: Adjacency) -> None:
         """Leave with a Hello that no longer lists the router (RFC 2328 10.2 1-WayReceived on its side)."""
         del self._adjacencies[adjacency.router_id]
+        self._begun.pop(adjacency.router_id, None)
         peer = self._segment.neighbors.get(adjacency.router_id)
         if peer is not None:
             self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 
 from ospf.lsa import (
@@ -26,7 +26,7 @@ from ospf.lsa import (
     Key,
     Lsa,
     LsaHeader,
-    is_newer,
+    is_newer_aged,
     plain_age,
     with_age,
 )
@@ -110,7 +110,7 @@ class Lsdb:
         if entry is None:
             return 1
         # RFC 2328 13.1: the copy's age counts as it is now.
-        return is_newer(header, replace(entry.lsa.header, age=_age(entry, now)))
+        return is_newer_aged(header, plain_age(header), entry.lsa.header, _age(entry, now))
 
     def wants(self, header: LsaHeader, now: float) -> bool:
         """Whether an LSA described by `header` would tell something new (RFC 2328 10.6, 13)."""
@@ -125,7 +125,7 @@ class Lsdb:
         dead = plain_age(lsa.header) == MAX_AGE
         if entry is None:
             return self._install_first(lsa, dead, now)
-        order = is_newer(lsa.header, replace(entry.lsa.header, age=_age(entry, now)))
+        order = is_newer_aged(lsa.header, plain_age(lsa.header), entry.lsa.header, _age(entry, now))
         if order == 0:
             self.stats.duplicates += 1
             return None

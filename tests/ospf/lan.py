@@ -37,13 +37,13 @@ interface e0
  ip ospf dead-interval 3
  ip ospf retransmit-interval 3
  ip ospf priority {priority}
-{extra}
 router ospf
  ospf router-id {address}
  capability opaque
  timers throttle spf 0 50 500
  timers throttle lsa all 0
  timers lsa min-arrival 0
+{extra}
 """
 BIRD = """
 router id {address};
@@ -177,7 +177,9 @@ class Lan:
         folder = self.folder / name
         folder.mkdir()
         folder.chmod(0o777)
-        extra = "router ospf\n redistribute kernel\n" if name == "r1" else ""
+        extra = " mpls-te on\n mpls-te router-address 10.98.0.2\n"  # opaque LSAs of type 10
+        if name == "r1":
+            extra = " redistribute kernel\n"
         (folder / "ospfd.conf").write_text(
             FRR.format(name=name, folder=folder, address=address, priority=priority, extra=extra)
         )
@@ -227,7 +229,7 @@ class Lan:
         return run("vtysh", "--vty_socket", str(self.folder / name), *arguments)
 
     def database(self, name: str = "r1") -> set[tuple[int, str, str, int, int]]:
-        """`show ip ospf database` as (type, link state id, advertising router, sequence, checksum)."""
+        """`show ip ospf database` without what is flushed: type, LS id, advertising router, sequence, checksum."""
         kinds = {
             "Router Link States": 1,
             "Net Link States": 2,
@@ -242,12 +244,15 @@ class Lan:
                 if title in line:
                     kind = number
             words = line.split()
-            if len(words) >= 5 and re.fullmatch(r"0x[0-9a-f]{8}", words[3]):
+            if len(words) >= 5 and re.fullmatch(r"0x[0-9a-f]{8}", words[3]) and int(words[2]) < 3600:
                 rows.add((kind, words[0], words[1], int(words[3], 16), int(words[4], 16)))
         return rows
 
-    def converge(self, lsas: int, seconds: float = 40) -> None:
-        """Until r1 is Full with all and all FRRs hold the same `lsas` or more, unchanged for two seconds."""
+    def converge(self, lsas: int, seconds: float = 40, stable: float = 5.5) -> None:
+        """Until r1 is Full with all and all FRRs hold the same `lsas` or more, unchanged for `stable` seconds.
+
+        BIRD holds a new instance of its router-LSA back for MinLSInterval, five seconds.
+        """
         end = time.monotonic() + seconds
         before: set[tuple[int, str, str, int, int]] = set()
         since = time.monotonic()
@@ -257,7 +262,8 @@ class Lan:
             full = self.vtysh("r1", "show ip ospf neighbor").count("Full/")
             if one != before:
                 before, since = one, time.monotonic()
-            elif one == two and len(one) >= lsas and full == len(self.routers) - 1 and time.monotonic() - since > 2:
+            quiet = time.monotonic() - since > stable
+            if quiet and one == two and len(one) >= lsas and full == len(self.routers) - 1:
                 return
             assert time.monotonic() < end, f"no convergence: {len(one)} and {len(two)} LSAs, {full} Full"
             time.sleep(0.2)
@@ -267,9 +273,12 @@ class Lan:
         self._listeners.append(process)
         return process
 
+    def close_listeners(self) -> None:
+        while self._listeners:
+            self._listeners.pop().close()
+
     def close(self) -> None:
-        for listener in self._listeners:
-            listener.close()
+        self.close_listeners()
         for daemon in self._daemons:
             daemon.send_signal(signal.SIGTERM)
         for daemon in self._daemons:

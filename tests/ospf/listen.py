@@ -57,8 +57,11 @@ def main() -> None:
                 dump(listener, now)
             elif line.strip() == "leave":
                 listener.leave(now)
+        dropped = attachment.stats.kernel_dropped
         for packet in attachment.receive():
             listener.receive(packet, now)
+        if attachment.stats.kernel_dropped != dropped:
+            listener.packets_lost(now)
         listener.handle_timeout(now)
         for destination, payload in listener.packets_to_send(now):
             attachment.send(destination, payload)

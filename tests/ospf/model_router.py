@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from ospf.listener import Listener
 from ospf.lsa import Key, Lsa, LsaHeader
 from ospf.packets import (
+    ALL_D_ROUTERS,
     ALL_SPF_ROUTERS,
     DD_INIT,
     DD_MASTER,
@@ -51,6 +52,7 @@ class ModelRouter:
         self.address = address
         self.database: dict[Key, Lsa] = {lsa.key: lsa for lsa in lsas}
         self.designated = address if designated is None else designated
+        self.backup = 0
         self.others = others
         self.hello_interval, self.dead_interval, self.area, self.mtu = hello_interval, dead_interval, area, mtu
         self.state = "down"
@@ -72,7 +74,9 @@ class ModelRouter:
     def hello(self) -> bytes:
         known = (self.peer_id,) if self.peer_id else ()
         return self.say(
-            Hello(MASK, self.hello_interval, 2, 1, self.dead_interval, self.designated, 0, self.others + known)
+            Hello(
+                MASK, self.hello_interval, 2, 1, self.dead_interval, self.designated, self.backup, self.others + known
+            )
         )
 
     def flood(self, *lsas: Lsa) -> bytes:
@@ -93,7 +97,7 @@ class ModelRouter:
         if isinstance(body, Hello):
             if self.router_id not in body.neighbors:
                 self._set("init")
-            elif self.state in ("down", "init") and self.designated in (self.address, 0):
+            elif self.state in ("down", "init") and (not self.designated or self._is_elected()):
                 self._exstart()
         elif isinstance(body, DatabaseDescription):
             self._description(body)
@@ -102,6 +106,9 @@ class ModelRouter:
         elif isinstance(body, LinkStateAck):
             for h in body.headers:
                 self.acked.add(((h.type, h.link_state_id, h.advertising_router), h.sequence))
+
+    def _is_elected(self) -> bool:
+        return self.address in (self.designated, self.backup)
 
     def _exstart(self) -> None:
         self._set("exstart")
@@ -177,7 +184,7 @@ def converse(
         said = listener.packets_to_send(now)
         for destination, payload in said:
             for router in routers:
-                if destination in (ALL_SPF_ROUTERS, router.address) and not lose(payload):
+                if destination in (ALL_SPF_ROUTERS, ALL_D_ROUTERS, router.address) and not lose(payload):
                     router.receive(payload)
         answers = [packet for router in routers for packet in router.out]
         for router in routers:

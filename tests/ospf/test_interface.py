@@ -1,7 +1,7 @@
 import pytest
 
 from ospf.errors import OspfForbiddenSend
-from ospf.interface import MAX_NEIGHBORS, Neighbor, Segment, check_harmless
+from ospf.interface import MAX_NEIGHBORS, Segment, check_harmless
 from ospf.lsa import RouterLsa, encode_lsa
 from ospf.packets import (
     DD_INIT,
@@ -69,13 +69,12 @@ def test_a_configured_network_is_believed(network: str, expected: bool) -> None:
     assert segment.point_to_point(1e9) is expected and segment.decided_at() is None
 
 
-def test_alone() -> None:
+def test_designated() -> None:
     segment = Segment("auto")
-    peer, _ = segment.hear(1, 101, hello(dr=101, neighbors=(255,)), 0, 0.0)
-    assert peer is not None and segment.alone(peer, 255)
-    segment.hear(2, 102, hello(), 0, 0.0)
-    assert not segment.alone(peer, 255)
-    assert not segment.alone(Neighbor(1, 101, hello(neighbors=(2, 255)), 0.0), 255)
+    segment.hear(1, 101, hello(dr=102), 0, 0.0)
+    assert segment.designated() == []
+    segment.hear(2, 102, hello(dr=102), 0, 0.0)
+    assert segment.designated() == [(102, 2)]
 
 
 def test_our_hello_is_the_neighbors_with_priority_0() -> None:

@@ -33,6 +33,14 @@ def lan() -> Iterator[Lan]:
         made.close()
 
 
+@pytest.fixture(autouse=True)
+def one_listener_at_a_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Also after a failure: two processes behind one address would answer for each other."""
+    yield
+    if "lan" in request.fixturenames:
+        request.getfixturevalue("lan").close_listeners()
+
+
 def listed(process: ListenerProcess) -> set[tuple[Any, ...]]:
     return {tuple(row) for row in process.dump()["lsas"]}
 
@@ -70,11 +78,9 @@ def test_changes_are_heard_as_they_happen(lan: Lan) -> None:
     assert listener.wait_for("LsdbChanged")["keys"] == [[5, 0xAC100700, 0x0A620001]]
     run("ip", "-n", lan.namespace("b3"), "link", "set", "s0", "down")  # BIRD withdraws
     assert listener.wait_for("LsdbChanged")["keys"] == [[5, 0x0A620300, 0x0A620003]]
-    flushed = {"172.16.7.0", "10.98.3.0"}  # FRR shows them at MaxAge for a while
     lan.converge(EXTERNALS)
-    assert listed(listener) == {row for row in lan.database("r1") if row[1] not in flushed}
+    assert listed(listener) == lan.database("r1")
     assert listener.dump()["stats"]["doubts"] == 0
-    listener.close()
 
 
 def test_passive_fills_from_floods_only(lan: Lan) -> None:
@@ -83,18 +89,19 @@ def test_passive_fills_from_floods_only(lan: Lan) -> None:
     lan.vtysh("r2", "configure terminal", "interface e0", "ip ospf cost 33")
     assert listener.wait_for("LsdbChanged")["keys"] == [[1, 0x0A620002, 0x0A620002]]
     assert listener.dump()["stats"]["sent"] == 0
-    listener.close()
 
 
 def test_full_mode_reaches_full_and_leaves_no_trace(lan: Lan) -> None:
     listener = lan.listen(mode="full")
-    for router in ("r1", "r2"):
-        listener.wait_for("Synchronised")
-        assert router
+    listener.wait_for("Synchronised")  # with the DR
+    listener.wait_for("Synchronised")  # with the BDR
+    lan.vtysh("r2", "configure terminal", "interface e0", "ip ospf cost 44")
+    listener.wait_for("LsdbChanged")
     time.sleep(1)
+    ours = next(row for row in lan.vtysh("r1", "show ip ospf neighbor").splitlines() if "0.0.0.255" in row)
+    assert ours.split()[-3:] == ["0", "0", "0"]  # nothing left to retransmit or request
     assert "0.0.0.255         0 Full/DROther" in lan.vtysh("r1", "show ip ospf neighbor")
-    flushed = {"172.16.7.0", "10.98.3.0"}
-    assert listed(listener) == {row for row in lan.database("r1") if row[1] not in flushed}
+    assert listed(listener) == lan.database("r1")
     listener.close()
     time.sleep(1)
     assert "0.0.0.255         0 Init" in lan.vtysh("r1", "show ip ospf neighbor")
@@ -113,7 +120,6 @@ def test_the_next_dr_takes_over(lan: Lan) -> None:
     listener.close()
     again = lan.listen()
     assert again.wait_for("Synchronised")["lsas"] > EXTERNALS
-    again.close()
 
 
 @pytest.fixture
