@@ -7,6 +7,8 @@
     shop HOST PORT PER_SECOND OCTETS SECONDS     many short connections, each asks for OCTETS
     listen PORT                                  UDP: takes what comes
     stream PORT HOST PORT BPS SECONDS            UDP: sends 1200-octet datagrams from its port
+    answer PORT OCTETS                           UDP: answers every datagram with OCTETS
+    ask HOST PORT PER_SECOND SECONDS             UDP: one short question from a new socket each time
     talk PORT HOST PORT PER_SECOND OCTETS SECONDS   UDP: sends small datagrams, takes those of the other side
 
 A connection begins with one line: `take` (the server reads to the end), or `give OCTETS BPS` (it sends so
@@ -110,6 +112,41 @@ async def shop(host: str, port: str, per_second: str, octets: str, seconds: str)
     await asyncio.gather(*visits)
 
 
+class Answers(asyncio.DatagramProtocol):
+    def __init__(self, octets: int) -> None:
+        self.answer = bytes(octets)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, address: object) -> None:
+        self.transport.sendto(self.answer, address)
+
+
+class Question(asyncio.DatagramProtocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.transport.sendto(bytes(40))
+
+    def datagram_received(self, data: bytes, address: object) -> None:
+        global received
+        received += len(data)
+        self.transport.close()
+
+
+async def answer(port: str, octets: str) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(lambda: Answers(int(octets)), local_addr=("0.0.0.0", int(port)))
+    await asyncio.Event().wait()
+
+
+async def ask(host: str, port: str, per_second: str, seconds: str) -> None:
+    loop = asyncio.get_running_loop()
+    async for count in pace(float(per_second), float(seconds), 1):
+        for _ in range(count):
+            await loop.create_datagram_endpoint(Question, remote_addr=(host, int(port)))
+
+
 class Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, address: object) -> None:
         global received
@@ -142,7 +179,7 @@ async def stream(port: str, host: str, to: str, bits: str, seconds: str) -> None
     await talk(port, host, to, str(float(bits) / 8 / DATAGRAM), str(DATAGRAM), seconds)
 
 
-VERBS = {verb.__name__: verb for verb in (serve, upload, download, shop, listen, stream, talk)}
+VERBS = {verb.__name__: verb for verb in (serve, upload, download, shop, listen, stream, talk, answer, ask)}
 
 if __name__ == "__main__":
     asyncio.run(VERBS[sys.argv[1]](*sys.argv[2:]))

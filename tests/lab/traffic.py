@@ -37,11 +37,24 @@ APPLICATIONS = (
     Application("mirrord", "tcp sport 8081"),
     Application("voipd", "udp dport 5004"),
     Application("videod", "udp dport 5600"),
+    Application("lookup", "udp dport 53"),
+    Application("resolverd", "udp sport 53"),
     Application("icmp", "ip protocol icmp"),
     Application("ipfix", "udp dport 4739"),
     Application("ospf", "ip protocol 89"),
 )
-BY_INTERPRETER = ("backup", "backupd", "browser", "webshop", "updater", "mirrord", "videod", "player")
+BY_INTERPRETER = (
+    "backup",
+    "backupd",
+    "browser",
+    "webshop",
+    "updater",
+    "mirrord",
+    "videod",
+    "player",
+    "lookup",
+    "resolverd",
+)
 BY_EXECUTABLE = ("voipd",)
 
 
@@ -60,6 +73,7 @@ SERVERS = (
     Job("h5", "webshop", "serve 8080"),
     Job("h1", "webshop", "serve 8080"),
     Job("h4", "mirrord", "serve 8081"),
+    Job("h5", "resolverd", "answer 53 200"),
     Job("h1", "player", "listen 5600"),
     Job("h2", "player", "listen 5600"),
 )
@@ -83,6 +97,9 @@ CLIENTS = (
     Job("h7", "voipd", "talk 5004 @h1 5004 150 172 {seconds}"),
     Job("h4", "voipd", "talk 5004 @h6 5004 150 172 {seconds}"),
     Job("h6", "voipd", "talk 5004 @h4 5004 150 172 {seconds}"),
+    # UDP, a new socket for every question
+    Job("h1", "lookup", "ask @h5 53 20 {seconds}"),
+    Job("h6", "lookup", "ask @h5 53 20 {seconds}"),
     # ICMP
     Job("h2", "ping", "-q -i 0.02 -s 1000 -w {seconds} @h6"),
     Job("h5", "ping", "-q -i 0.02 -s 700 -w {seconds} @h1"),
