@@ -23,7 +23,7 @@ from gateway.published import (
 )
 from gateway.rates import Rates
 from gateway.registry import dotted
-from gateway.view import Counters
+from gateway.view import WRAP, Counters
 from ospf.topology import LinkKey, Topology
 
 KINDS = ("transit", "stub", "external")
@@ -113,8 +113,8 @@ def publish(
     apps = AppColumns(
         app_ids,
         tuple(app_names[n] for n in app_ids.tolist()),
-        np.array([t[0] for t in totals]).astype(np.uint64),
-        np.array([t[1] for t in totals]).astype(np.uint64),
+        np.fmod([t[0] for t in totals], WRAP).astype(np.uint64),
+        np.fmod([t[1] for t in totals], WRAP).astype(np.uint64),
         np.array([rates.app_rates.get(n, 0.0) for n in app_ids.tolist()]),
     )
     row_of = {int(index): row for row, index in enumerate(indices)}

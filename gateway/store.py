@@ -12,8 +12,8 @@ import fcntl
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from ospf.topology import LinkKey
 
 SCHEMA_VERSION = 1
 MINUTE = 60
+MOST_OWED = 500_000  # rows of usage and of events each kept for a disk that refuses; the oldest go first, counted
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +53,7 @@ class StoreStats:
     flushes: int = 0
     rows: int = 0
     failures: int = 0
+    dropped: int = 0  # rows of usage and events given up while the disk refused
 
 
 class Store:
@@ -60,7 +62,8 @@ class Store:
     def __init__(self, directory: str | Path) -> None:
         self.path = Path(directory) / "anemone.sqlite"
         self.stats = StoreStats()
-        self._written: dict[int, tuple[int, ...]] = {}
+        self._written: Counters | None = None  # as of the last call of `changes`
+        self._owed: Changes | None = None  # refused by the disk; goes with the next flush
         self._lock = threading.Lock()
         self._db: Database | None = None
 
@@ -89,18 +92,39 @@ class Store:
             self._hold.close()
 
     def write(self, changes: Changes) -> None:
-        """One transaction; a failure is counted and logged, the gateway goes on."""
+        """One transaction; a failure is counted and logged, and what it held goes with the next flush."""
         if self._db is None:
             return
         with self._lock:
             conn = self._db.conn
+            changes, self._owed = self._with_owed(changes), None
             try:
                 with conn:
                     self._write(conn, changes)
                 self.stats.flushes += 1
             except sqlite3.Error as error:
                 self.stats.failures += 1
+                self._owed = changes
                 log.error("store: %s: flush failed: %s", self.path, error)
+            except Exception:  # values no disk would take: given up, so that they do not fail every later flush
+                self.stats.failures += 1
+                log.exception("store: %s: flush failed, its rows are given up", self.path)
+
+    def _with_owed(self, changes: Changes) -> Changes:
+        """What is owed and then what is new; of what has one row per key the newer stands."""
+        owed = self._owed
+        if owed is None:
+            return changes
+        usage, events = owed.usage + changes.usage, owed.events + changes.events
+        self.stats.dropped += max(len(usage) - MOST_OWED, 0) + max(len(events) - MOST_OWED, 0)
+        return replace(
+            changes,
+            interfaces=list({row[0]: row for row in owed.interfaces + changes.interfaces}.values()),
+            applications=list(dict(owed.applications + changes.applications).items()),
+            counters=list({row[:2]: row for row in owed.counters + changes.counters}.values()),
+            usage=usage[-MOST_OWED:],
+            events=events[-MOST_OWED:],
+        )
 
     def _write(self, conn: Any, c: Changes) -> None:
         conn.executemany("INSERT OR REPLACE INTO interfaces VALUES (?,?,?,?,?,?,?,?,?)", c.interfaces)
@@ -145,13 +169,8 @@ class Store:
             )
         applications = [(number, name) for name, number in pipeline.applications.dirty.items()]
         counters = pipeline.view.counters()
-        columns = [counters.ifindex, counters.app, counters.octets, counters.packets]
-        columns += [counters.in_octets, counters.in_packets]
-        moved = []
-        for cell in zip(*(np.asarray(c).tolist() for c in columns), strict=True):
-            if self._written.get(cell[0] << 24 | cell[1]) != cell:
-                self._written[cell[0] << 24 | cell[1]] = cell
-                moved.append(cell)
+        moved = _moved(self._written, counters)
+        self._written = counters
         changes = Changes(
             interfaces,
             applications,
@@ -166,6 +185,21 @@ class Store:
         pipeline.applications.dirty.clear()
         pipeline.new_events.clear()
         return changes
+
+
+def _moved(before: Counters | None, now: Counters) -> list[tuple[int, ...]]:
+    """Cells that differ from `before`; both are in (ifindex, app) order.  SQLite's integers are signed 64 bit."""
+    names = ("octets", "packets", "in_octets", "in_packets")
+    changed = np.ones(len(now), dtype=bool)
+    if before is not None and len(before) and len(now):
+        old_key, key = ((c.ifindex.astype(np.int64) << 24) | c.app for c in (before, now))
+        where = np.minimum(np.searchsorted(old_key, key), len(old_key) - 1)
+        same = old_key[where] == key
+        for name in names:
+            same &= getattr(before, name)[where] == getattr(now, name)
+        changed = ~same
+    columns = [now.ifindex, now.app, *(getattr(now, name).view(np.int64) for name in names)]
+    return list(zip(*(column[changed].tolist() for column in columns), strict=True))
 
 
 def _minutes(usage: Sequence[UsageBatch]) -> list[tuple[Any, ...]]:
@@ -237,7 +271,7 @@ def _remembered(db: Database) -> Remembered:
     counters = Counters(
         cells[:, 0].astype(np.int32),
         cells[:, 1].astype(np.int32),
-        *(cells[:, i].astype(np.uint64) for i in range(2, 6)),
+        *(cells[:, i].astype(np.uint64) for i in range(2, 6)),  # two's complement: the upper half comes back
     )
     totals = {row["id"]: (row["octets"], row["packets"]) for row in db["app_totals"].rows}
     return Remembered(ifindex, attributes, applications, counters, totals)
@@ -274,11 +308,14 @@ def _links_at(conn: sqlite3.Connection, at: float | None) -> list[dict[str, Any]
     for index, app, octets in conn.execute(query, (minute,)):
         rates.setdefault(index, {})[names.get(app, str(app))] = octets * 8 / MINUTE
     if at is None:
-        sums = "SELECT ifindex, sum(octets), sum(packets) FROM counters GROUP BY ifindex"
-        rows = conn.execute(sums)
+        cells: dict[int, tuple[int, int]] = {}
+        for index, octets, packets in conn.execute("SELECT ifindex, octets, packets FROM counters"):
+            known = cells.get(index, (0, 0))
+            cells[index] = ((known[0] + octets) % 2**64, (known[1] + packets) % 2**64)
+        rows: Iterable[tuple[int, float, float]] = ((index, *sums) for index, sums in cells.items())
     else:
-        sums = "SELECT ifindex, sum(octets), sum(packets) FROM usage_minute WHERE time <= ? GROUP BY ifindex"
-        rows = conn.execute(sums, (minute,))
+        query = "SELECT ifindex, sum(octets), sum(packets) FROM usage_minute WHERE time <= ? GROUP BY ifindex"
+        rows = conn.execute(query, (minute,))
     totals = {index: (int(octets), int(packets)) for index, octets, packets in rows}
     out = []
     for index, instance, router, interface, kind, neighbor, area, cost, up in conn.execute(

@@ -17,6 +17,8 @@ from gateway.identity import OTHER
 
 MAX_CELLS = 4_000_000
 FIELDS = ("octets", "packets", "in_octets", "in_packets")
+WRAP = 2.0**64
+ROUNDING = 1e-6  # octets: thirds add up to one
 _SHIFT = 24
 
 
@@ -36,11 +38,12 @@ class Counters:
 
 
 class LinkView:
-    """Cumulative usage.  Fractions of an octet (ECMP) are kept inside and floored when read: never backwards."""
+    """Cumulative usage: whole octets as Counter64, which wraps, and what ECMP leaves of an octet beside them."""
 
     def __init__(self, max_cells: int = MAX_CELLS) -> None:
         self._keys = np.zeros(0, dtype=np.int64)
-        self._values = np.zeros((0, len(FIELDS)))
+        self._whole = np.zeros((0, len(FIELDS)), dtype=np.uint64)
+        self._part = np.zeros((0, len(FIELDS)))
         self._max = max_cells
         self.cells_to_other = 0
 
@@ -58,22 +61,27 @@ class LinkView:
             fresh = np.setdiff1d(keys, self._keys)
         if len(fresh):
             keys_all = np.concatenate([self._keys, fresh])
-            values = np.concatenate([self._values, np.zeros((len(fresh), len(FIELDS)))])
+            room = np.zeros((len(fresh), len(FIELDS)))
             order = np.argsort(keys_all, kind="stable")
-            self._keys, self._values = keys_all[order], values[order]
-        np.add.at(self._values, np.searchsorted(self._keys, keys), amounts)
+            self._keys = keys_all[order]
+            self._whole = np.concatenate([self._whole, room.astype(np.uint64)])[order]
+            self._part = np.concatenate([self._part, room])[order]
+        np.add.at(self._part, np.searchsorted(self._keys, keys), amounts)
+        carry = np.floor(self._part + ROUNDING)
+        self._part -= carry
+        self._whole += np.fmod(carry, WRAP).astype(np.uint64)
 
     def restore(self, counters: Counters) -> None:
         """Continue from persisted counters (start-up only)."""
         self._keys = (counters.ifindex.astype(np.int64) << _SHIFT) | counters.app.astype(np.int64)
         order = np.argsort(self._keys)
         self._keys = self._keys[order]
-        stacked = np.stack([getattr(counters, name).astype(np.float64) for name in FIELDS], axis=1)
-        self._values = stacked[order]
+        self._whole = np.stack([getattr(counters, name) for name in FIELDS], axis=1)[order]
+        self._part = np.zeros(self._whole.shape)
 
     def counters(self) -> Counters:
         """All cells as integers."""
-        whole = np.floor(self._values + 1e-6).astype(np.uint64)
+        whole = self._whole.copy()
         return Counters(
             (self._keys >> _SHIFT).astype(np.int32),
             (self._keys & ((1 << _SHIFT) - 1)).astype(np.int32),

@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ from gateway.config import parse
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
 from gateway.store import SCHEMA_VERSION, Store, read_links
+from ospf.topology import LinkKey
 from tests.gateway.agentwire import AgentWire
-from tests.gateway.small import diamond
+from tests.gateway.small import diamond, rid
 
 T = 1_700_000_040.0  # a whole minute
 
@@ -88,4 +90,68 @@ def test_a_full_disk_is_counted_and_not_fatal(tmp_path: Path) -> None:
     store._db.conn.execute("DROP TABLE counters")  # any sqlite3.Error stands for the disk
     store.write(changes)
     assert store.stats.failures == 1 and store.stats.flushes == 0
+    store.close()
+
+
+def test_what_a_full_disk_refused_is_written_when_it_takes_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    pipeline, closed = fed(store.open())
+    connection = store._db.conn
+    connection.execute("ALTER TABLE counters RENAME TO away")
+    store.write(store.changes(pipeline, [closed.usage], T, 1e6))
+    store.write(store.changes(pipeline, [], T + 5, 1e6))
+    connection.execute("ALTER TABLE away RENAME TO counters")
+    store.write(store.changes(pipeline, [], T + 10, 1e6))
+    assert (store.stats.failures, store.stats.flushes) == (2, 1)
+    store.close()
+    again = Store(tmp_path)
+    remembered = again.open()
+    assert remembered.ifindex == dict(pipeline.ifindex.items())
+    assert "web" in remembered.applications
+    assert remembered.counters.octets.tolist() == pipeline.view.counters().octets.tolist()
+    assert {d["id"]: d for d in read_links(tmp_path, T + 10)}["10.255.0.4:10.1.4.0/24"]["octets"] == 1014
+    again.close()
+
+
+def test_counters_above_sqlites_integers_are_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    pipeline = Pipeline(parse({}), T, store.open())
+    pipeline.receive_topology(diamond(1, T))
+    wire = AgentWire("h1", "10.1.1.10")
+    rows = [(T, T + 5, "10.1.4.9", "web", 2**50, 1, 0, 0)] * 9000
+    pipeline.receive_flows(wire.report(T + 5, *rows), T + 5)
+    closed = pipeline.advance(T + 30)
+    store.write(store.changes(pipeline, [closed.usage], T + 30, 1e6))
+    assert store.stats.failures == 0
+    links = {d["id"]: d["octets"] for d in read_links(tmp_path)}
+    assert links["10.255.0.4:10.1.4.0/24"] == pytest.approx(9000 * 2**50) and 9000 * 2**50 > 2**63
+    store.close()
+    again = Store(tmp_path)
+    assert again.open().counters.octets.tolist() == pipeline.view.counters().octets.tolist()
+    again.close()
+
+
+def test_a_renamed_interface_keeps_its_ifindex_over_a_restart(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    pipeline = Pipeline(parse({}), T, store.open())
+    pipeline.receive_topology(diamond(1, T))
+    index = pipeline.ifindex.get(LinkKey("default", rid(4), "10.1.4.0/24"))
+    store.write(store.changes(pipeline, [], T, 1e6))
+    [new] = pipeline.ifindex.allocate([LinkKey("default", rid(4), "10.1.4.1")])
+    store.write(store.changes(pipeline, [], T, 1e6))
+    store.close()
+    again = Store(tmp_path)
+    known = again.open().ifindex
+    assert new == index == known[LinkKey("default", rid(4), "10.1.4.1")]
+    assert len(set(known.values())) == len(known) == len(pipeline.ifindex)
+    again.close()
+
+
+def test_rows_nobody_can_write_do_not_stop_the_next_ones(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    pipeline, closed = fed(store.open())
+    changes = store.changes(pipeline, [closed.usage], T, 1e6)
+    store.write(replace(changes, counters=[(1, 1, 2**70, 0, 0, 0)]))
+    store.write(changes)
+    assert (store.stats.failures, store.stats.flushes) == (1, 1)
     store.close()

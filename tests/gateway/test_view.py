@@ -54,3 +54,21 @@ def test_the_tail_goes_to_other_and_totals_stay() -> None:
     assert int(counters.octets.sum()) == 15
     assert counters.octets[counters.app == OTHER].tolist() == [12]
     assert view.cells_to_other == 2
+
+
+def test_what_nobody_believes_wraps_and_disturbs_nothing_else() -> None:
+    view = LinkView()
+    view.add(usage((1, 1, 2.0**63), (2, 1, 7)))
+    view.add(usage((1, 1, 2.0**63), (1, 1, 2.0**70), (2, 1, 1)))
+    view.add(usage((1, 1, 5), (2, 1, 1)))
+    assert view.counters().octets.tolist() == [5, 9]
+
+
+def test_a_counter_past_the_floats_still_counts_single_octets() -> None:
+    view = LinkView()
+    view.add(usage((1, 1, 2.0**62)))
+    for _ in range(3):
+        view.add(usage((1, 1, 1 / 3)))
+    again = LinkView()
+    again.restore(view.counters())
+    assert again.counters().octets.tolist() == [2**62 + 1]
