@@ -21,6 +21,7 @@ MAY_IMPORT = {
 IO_MODULES = {
     "agents/cli.py",
     "agents/service.py",
+    "agents/sources/conntrack.py",
     "agents/sources/identity.py",
     "agents/sources/packetring.py",
     "agents/sources/procfs.py",
