@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BURST_SECONDS = 0.1
+BURST_SECONDS = 0.04
 RESTART_SECONDS = 0.002  # once empty, a bucket stays shut until this much has come back
 LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.005, 0.16
 

@@ -180,8 +180,8 @@ class AgentService:
         next_report = time.monotonic() + self.config.interval_seconds
         next_drain = time.monotonic() + self._drain_seconds
         while not stop():
-            until = min(next_report, next_drain, self._ring_at, self._export_timeout(time.monotonic()))
-            self._guard(partial(self._watch, wake, until))
+            export_at = self._export_timeout(time.monotonic())
+            self._guard(partial(self._watch, wake, min(next_report, next_drain, self._ring_at, export_at)))
             now = time.monotonic()
             if now >= next_drain:
                 self._guard(self._drain)
@@ -190,13 +190,15 @@ class AgentService:
                 self._guard(self._report)
                 # a late report does not make the next one early
                 next_report = max(next_report + self.config.interval_seconds, now + 0.5)
-            self._send()
+                export_at = now
+            if now >= export_at:
+                self._send()
         self._guard(self._final)
         self._finish()
 
     def _watch(self, wake: int, until: float) -> None:
         """Sleep until the time given, or until a flow begins that the budget allows to be looked at."""
-        now = time.monotonic()
+        now, begun = time.monotonic(), time.thread_time()
         watch = [wake]
         for source, wakefulness in ((self._tap, self._tap_wakes), (self._ring, self._ring_wakes)):
             if source is not None:
@@ -209,11 +211,13 @@ class AgentService:
         if wake in readable:
             os.read(wake, 4096)
         if self._tap is not None and self._tap.fileno() in readable:
-            begun, now = time.thread_time(), time.monotonic()
+            now = time.monotonic()
             useful = self._take_openings(self._tap, now)
-            self._tap_wakes.woken(time.thread_time() - begun, now, useful=useful)
+            spent = time.thread_time() - begun
+            begun += spent
+            self._tap_wakes.woken(spent, now, useful=useful)
         if self._ring is not None and self._ring.fileno() in readable:
-            begun, now = time.thread_time(), time.monotonic()
+            now = time.monotonic()
             useful = self._read_ring()
             self._ring_wakes.woken(time.thread_time() - begun, now, useful=useful)
         elif time.monotonic() >= self._ring_at:
