@@ -225,6 +225,8 @@ def _links(seen: Seen, running: Running, moment: Moment, colours: Mapping[str, s
         words = Text()
         for app, bits in apps[:3]:
             share = bits / total if total else 0.0
+            if share < 0.005:
+                break
             words.append(f"{app} ", style=_colour(app, colours))
             words.append(f"{share:.0%}  ", style="bright_black")
         table.add_row(
