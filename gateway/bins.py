@@ -18,6 +18,8 @@ from gateway.batch import FlowBatch, concat, empty, replace, take
 
 MAX_PENDING = 4_000_000  # rows; past it the oldest bin closes at once, counted
 LATE_GATHER = 1.0  # s
+LATE_PIECE = 60.0  # s; late octets are told apart by the minute they belong to
+LATE_PIECES = 60  # at most so many pieces, whatever late window is configured
 SHORTEST = 1e-3  # s; a record of no duration still needs an instant to be in
 
 
@@ -27,6 +29,7 @@ class BinStats:
     too_late_records: int = 0
     too_late_octets: int = 0
     future_records: int = 0
+    old_starts: int = 0  # began before the late window: their octets go to what is left of their time
     forced: int = 0
 
 
@@ -66,6 +69,11 @@ class Bins:
             self.stats.too_late_records += int(gone.sum())
             self.stats.too_late_octets += int(flows["octets"][gone].sum())
             flows = take(flows, ~gone)
+        oldest = self.closed_until - self._late_seconds
+        early = flows["start"] < oldest
+        if early.any():
+            self.stats.old_starts += int(early.sum())
+            flows = replace(flows, start=np.maximum(flows["start"], oldest))
         late = flows["start"] < self.closed_until
         if late.any():
             self.stats.late_records += int(late.sum())
@@ -75,14 +83,23 @@ class Bins:
             self._pending.append(flows if still.all() else take(flows, still))
             self._rows += int(still.sum())
 
-    def late(self, now: float) -> Window | None:
-        """What arrived for time already closed, once, gathered for a second; None when nothing did."""
+    def late(self, now: float) -> list[Window]:
+        """What arrived for time already closed, once, gathered for a second, by the minute; oldest first."""
         if not self._late or now < self._late_due:
-            return None
+            return []
         self._late_due = now + LATE_GATHER
         flows = concat(FlowBatch, self._late)
         self._late = []
-        return Window(float(flows["start"].min()), self.closed_until, share(flows, -np.inf, self.closed_until))
+        piece = LATE_PIECE * np.ceil(self._late_seconds / LATE_PIECES / LATE_PIECE)
+        first = float(flows["start"].min())
+        edges = np.arange(first // piece * piece + piece, self.closed_until, piece).tolist()
+        out, begin = [], -np.inf
+        for end in (*edges, self.closed_until):
+            part = share(flows, begin, end)
+            if len(part):
+                out.append(Window(max(float(begin), first), float(end), part))
+            begin = end
+        return out
 
     def close(self, now: float, grace: float) -> list[Window]:
         """The bins that end at least `grace` seconds before `now`, oldest first."""
@@ -92,6 +109,13 @@ class Bins:
             out.append(self._close_next())
             if not self._rows and now - self.closed_until > 100 * self.seconds:  # the process slept
                 self.closed_until = float(np.floor((now - grace) / self.seconds) * self.seconds)
+        return out
+
+    def drain(self) -> list[Window]:
+        """Everything that waits, at once, late rows first: the process ends."""
+        out = self.late(np.inf)
+        while self._rows:
+            out.append(self._close_next())
         return out
 
     def _close_next(self) -> Window:

@@ -32,6 +32,7 @@ from ospf.history import TopologyHistory, diff
 from ospf.topology import LinkKey, Topology
 
 MAX_EVENTS = 2000
+MAX_NEW_EVENTS = 100_000  # waiting for the store
 KEPT_OCTETS = 512 << 20  # of distances (V x V x 8 per version) kept for bins not yet closed
 
 
@@ -77,7 +78,7 @@ class Pipeline:
             self.view.restore(remembered.counters)
         self.app_totals = {k: list(v) for k, v in remembered.app_totals.items()}
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
-        self.new_events: list[Event] = []
+        self.new_events: deque[Event] = deque(maxlen=MAX_NEW_EVENTS)
         self.octets = dict.fromkeys((*LOST, *NOTED), 0)
         self._routings: dict[int, Routing] = {}
         self._last_window: Window | None = None
@@ -120,18 +121,24 @@ class Pipeline:
         """Close what is due; counters move only here."""
         for kind, subject, detail in self.agents.changes(now):
             self._event(Event(now, kind, subject, detail))
+        late = self.bins.late(now)
+        closed = self.bins.close(now, self.grace())
+        done = self._count(late + closed, len(closed))
+        if closed:
+            self._last_window = closed[-1]
+            self._rates = self._rate(closed[-1])
+        return done
+
+    def finish(self) -> Closed:
+        """Count what still waits for its bin to close: before a stop, so that a restart loses nothing."""
+        return self._count(self.bins.drain(), 0)
+
+    def _count(self, windows: list[Window], bins: int) -> Closed:
         usage: list[UsageBatch] = []
         hops: list[HopBatch] = []
-        late = self.bins.late(now)
-        if late is not None:
-            self._account(late, usage, hops)
-        closed = self.bins.close(now, self.grace())
-        for window in closed:
+        for window in windows:
             self._account(window, usage, hops)
-            self._last_window = window
-        if closed:
-            self._rates = self._rate(closed[-1])
-        return Closed(concat(UsageBatch, usage), concat(HopBatch, hops), len(closed))
+        return Closed(concat(UsageBatch, usage), concat(HopBatch, hops), bins)
 
     def next_timeout(self) -> float:
         """When the next bin is due."""
@@ -145,8 +152,10 @@ class Pipeline:
             self.octets["no_topology"] += int(flows["octets"].sum())
             return
         for topology, begin, end in self.history.between(window.start, window.end):
-            # The first and last version also take what a window's edge leaves over.
-            part = flows if (begin, end) == (window.start, window.end) else share(flows, begin, end)
+            # The first and last version also take what a window's edge leaves over: a record of no duration
+            # stands for a millisecond, which may reach past it.
+            begin, end = (-np.inf if begin <= window.start else begin), (np.inf if end >= window.end else end)
+            part = flows if (begin, end) == (-np.inf, np.inf) else share(flows, begin, end)
             self._account_part(window, part, self._routing(topology), usage, hops)
 
     def _account_part(

@@ -52,8 +52,8 @@ def test_late_rows_come_once_and_only_their_closed_part() -> None:
     bins.close(140.0, 10.0)  # closed until 130
     bins.add(flows((125, 135, A, B, 1, 1000, 10)), 140.0)
     late = bins.late(140.0)
-    assert late is not None and late.flows["octets"].tolist() == [500]
-    assert bins.late(150.0) is None
+    assert [w.flows["octets"].tolist() for w in late] == [[500]]
+    assert bins.late(150.0) == []
     assert bins.close(160.0, 10.0)[0].flows["octets"].tolist() == [500]
     assert bins.stats.late_records == 1
 
@@ -71,3 +71,22 @@ def test_a_long_sleep_does_not_make_a_thousand_bins() -> None:
     bins = Bins(1.0, 0.0)
     assert len(bins.close(1_000_000.0, 2.0)) < 10
     assert bins.closed_until > 999_000
+
+
+def test_late_rows_keep_their_minute_whatever_comes_with_them() -> None:
+    bins = Bins(10.0, 6000.0)
+    bins.add(flows((5990, 5995, A, B, 1, 500, 1), (5700, 5700, A, B, 2, 7, 1), (0, 5999, A, B, 3, 600, 1)), 6001.0)
+    late = bins.late(6001.0)
+    minutes = {w.start // 60 * 60: w.flows["octets"][w.flows["app"] == 1].sum() for w in late}
+    assert {m for m, octets in minutes.items() if octets} == {5940}
+    assert [w.start // 60 * 60 for w in late if (w.flows["app"] == 2).any()] == [5700]
+    whole = concat(FlowBatch, [w.flows for w in late])
+    assert whole["octets"].sum() == 1107 and min(w.start for w in late) == 5400
+    assert bins.stats.old_starts == 1
+
+
+def test_a_drain_leaves_nothing() -> None:
+    bins = Bins(10.0, 100.0)
+    bins.add(flows((95, 125, A, B, 1, 3001, 1), (108, 108, A, B, 2, 5, 1)), 118.0)
+    assert sum(int(w.flows["octets"].sum()) for w in bins.drain()) == 3006
+    assert bins.drain() == [] == bins.close(400.0, 10.0)[0].flows["octets"].tolist()

@@ -7,7 +7,7 @@ from gateway.config import parse
 from gateway.pipeline import Pipeline, Remembered
 from gateway.published import Published
 from tests.gateway.agentwire import AgentWire
-from tests.gateway.small import diamond
+from tests.gateway.small import diamond, flows
 
 T = 1_700_000_000.0
 CONFIG = parse({"view": {"bin_seconds": 10}, "export": [{"to": "udp://127.0.0.1:9"}]})
@@ -158,3 +158,21 @@ def test_a_restart_continues_ifindex_names_and_counters() -> None:
     assert after.links.ifindex.tolist() == before.links.ifindex.tolist()
     assert after.links.octets.tolist() == before.links.octets.tolist()
     assert after.apps.name == before.apps.name
+
+
+def test_an_instant_at_the_edge_of_a_bin_with_a_topology_change_is_whole() -> None:
+    pipeline, _ = started()
+    pipeline.receive_topology(diamond(2, T + 2.5, down=frozenset({(1, 3)})))
+    pipeline.bins.add(flows((T + 9.9996, T + 9.9996, "10.1.1.10", "10.1.4.9", 1, 10_007, 0)), T + 10)
+    pipeline.advance(T + 60)
+    assert octets(pipeline.published(T + 60), STUB4) == 10_007
+
+
+def test_a_stop_counts_what_waits_and_the_rest_comes_after_the_restart() -> None:
+    pipeline, h1 = started()
+    pipeline.receive_flows(h1.report(T + 9, (T, T + 9, "10.1.4.9", "web", 9_000, 0, 0, 0)), T + 9)
+    closed = pipeline.finish()
+    assert len(closed.usage) and octets(pipeline.published(T + 9), STUB4) == 9_000
+    assert len(pipeline.finish().usage) == 0
+    pipeline.advance(T + 60)
+    assert octets(pipeline.published(T + 60), STUB4) == 9_000
