@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gateway.attachments import Attachments
@@ -24,6 +25,9 @@ DATAGRAMS_PER_TICK = 20_000
 REPUBLISH = 1.0  # s, even when nothing closed: agents, events and statistics move
 SNMP_REFRESH = 5.0
 FLUSHES_WAITING = 8
+WRITTEN_WITHIN = 1.0  # s that showing waits for the disk, so that nothing shown is lost by a crash
+STOP_WITHIN = 15.0  # s for the last flush
+MOST_USAGE = 1_000_000  # rows kept for a stuck disk; the oldest batches go first, counted
 log = logging.getLogger(__name__)
 
 
@@ -57,6 +61,11 @@ class PipelineClock:
         self._topologies = 0
         self._writes: queue.Queue[Changes | None] = queue.Queue(FLUSHES_WAITING)
         self._writer = threading.Thread(target=self._write, name="store", daemon=True)
+        self._turned = threading.Condition()
+        self._given = self._taken = 0  # flushes handed to the writer, and done
+        self._disk_slow = False
+        self._closed = pipeline.nothing()
+        self._usage_dropped = 0
         self._call: Any = None
 
     def start(self) -> None:
@@ -64,42 +73,77 @@ class PipelineClock:
         self._tick()
 
     def stop(self) -> None:
-        """Close nothing early, but lose nothing either: flush what is counted."""
+        """Count what still waits, flush, and end the writer; a stuck disk holds the stop up for seconds only."""
         if self._call is not None and self._call.active():
             self._call.cancel()
-        self._flush(time.time())
-        self._writes.put(None)
-        self._writer.join(15.0)
+        now = time.time()
+        self._try(self._receive, now)
+        self._try(self._finish, now)
+        try:
+            self._give(now, STOP_WITHIN)
+            self._writes.put(None, timeout=STOP_WITHIN)
+        except queue.Full:
+            log.error("store: the disk is stuck: the last %d flushes are lost", self._writes.qsize() + 1)
+        self._writer.join(STOP_WITHIN)
 
     def _tick(self) -> None:
         now = time.time()
-        try:
-            self._work(now)
-        except Exception:  # one bad batch must not stop the night; it is counted and told
-            self._failures += 1
-            line = self._complaints.say("tick", "pipeline failed; this batch is lost, going on", now)
-            if line:
-                log.exception(line)
+        # In data order.  A step that fails does not keep the next ones from their work.
+        for step in (self._receive, self._advance, self._keep, self._show, self._export):
+            self._try(step, now)
         self._call = self._reactor.callLater(TICK, self._tick)
 
-    def _work(self, now: float) -> None:
-        pipeline = self._pipeline
+    def _try(self, step: Callable[[float], None], now: float) -> None:
+        """One bad batch must not stop the night: it is counted and told."""
+        try:
+            step(now)
+        except Exception:
+            self._failures += 1
+            name = step.__name__.strip("_")
+            line = self._complaints.say(name, f"pipeline failed ({name}); this batch is lost, going on", now)
+            if line:
+                log.exception(line)
+
+    def _receive(self, now: float) -> None:
         datagrams = self._inputs.take(DATAGRAMS_PER_TICK)
         if datagrams:
-            pipeline.receive_flows(datagrams, now)
+            self._pipeline.receive_flows(datagrams, now)
             self._complain(now)
-        closed = pipeline.advance(now)
-        if len(closed.usage):
-            self._usage.append(closed.usage)
-        moved = bool(closed.bins) or len(closed.usage) > 0 or self._attachments.topologies != self._topologies
-        if len(closed.usage):  # written before it is shown: what was served must not go back after a crash
+
+    def _advance(self, now: float) -> None:
+        self._closed = self._pipeline.nothing()
+        self._closed = self._pipeline.advance(now)
+        self._remember(self._closed.usage)
+
+    def _finish(self, now: float) -> None:
+        self._remember(self._pipeline.finish().usage)
+
+    def _remember(self, usage: UsageBatch) -> None:
+        if len(usage):
+            self._usage.append(usage)
+        while len(self._usage) > 1 and sum(map(len, self._usage)) > MOST_USAGE:
+            self._usage_dropped += len(self._usage.pop(0))
+
+    def _keep(self, now: float) -> None:
+        """Written before it is shown: what was served must not go back after a crash."""
+        counted = len(self._closed.usage) > 0
+        if counted or now - self._flushed_at >= self._config.store.flush_seconds:
             self._flush(now)
+        if counted and not self._disk_slow:
+            with self._turned:
+                self._disk_slow = not self._turned.wait_for(lambda: self._taken >= self._given, WRITTEN_WITHIN)
+        elif self._taken >= self._given:
+            self._disk_slow = False
+
+    def _show(self, now: float) -> None:
+        closed = self._closed
+        moved = bool(closed.bins) or len(closed.usage) > 0 or self._attachments.topologies != self._topologies
         if moved or now - self._published_at >= REPUBLISH:
             self._publish(now, moved)
-        if len(closed.hops) and self.current is not None:
-            self._exports.send(closed.hops, self.current, now)
-        if now - self._flushed_at >= self._config.store.flush_seconds:
-            self._flush(now)
+
+    def _export(self, now: float) -> None:
+        if len(self._closed.hops) and self.current is not None:
+            self._exports.send(self._closed.hops, self.current, now)
 
     def _publish(self, now: float, moved: bool) -> None:
         self._topologies = self._attachments.topologies
@@ -110,7 +154,7 @@ class PipelineClock:
             "export": self._exports.stats(),
             "snmp": self._snmp.stats(),
             "store": vars(self._store.stats),
-            "pipeline": {"failures": self._failures},
+            "pipeline": {"failures": self._failures, "usage_dropped": self._usage_dropped},
         }
         self.current = self._pipeline.published(now, stats)
         if moved or now - self._snmp_at >= SNMP_REFRESH:
@@ -135,11 +179,19 @@ class PipelineClock:
     def _flush(self, now: float) -> None:
         if self._writes.full():  # a stuck disk must not stop the view; what is new stays for the next flush
             return
+        self._give(now)
+
+    def _give(self, now: float, wait: float | None = None) -> None:
         self._flushed_at = now
         keep = self._config.store.rollup_days * 86400.0
-        self._writes.put(self._store.changes(self._pipeline, self._usage, now, keep))
+        changes = self._store.changes(self._pipeline, self._usage, now, keep)
         self._usage = []
+        self._writes.put(changes, timeout=wait)
+        self._given += 1
 
     def _write(self) -> None:
         while (changes := self._writes.get()) is not None:
             self._store.write(changes)
+            with self._turned:
+                self._taken += 1
+                self._turned.notify_all()

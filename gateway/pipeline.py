@@ -129,6 +129,10 @@ class Pipeline:
             self._rates = self._rate(closed[-1])
         return done
 
+    @staticmethod
+    def nothing() -> Closed:
+        return Closed(empty(UsageBatch), empty(HopBatch), 0)
+
     def finish(self) -> Closed:
         """Count what still waits for its bin to close: before a stop, so that a restart loses nothing."""
         return self._count(self.bins.drain(), 0)

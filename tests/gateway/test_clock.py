@@ -1,14 +1,20 @@
 """The pipeline's clock with fakes around it: one bad batch does not stop the night."""
 
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 from twisted.internet.task import Clock
 
+from gateway import clock
 from gateway.clock import TICK, PipelineClock
 from gateway.config import parse
 from gateway.pipeline import Pipeline
 from gateway.store import Store
+from tests.gateway.agentwire import AgentWire
+from tests.gateway.small import diamond
+from tests.gateway.test_view import usage
 
 
 class Fakes:
@@ -16,7 +22,8 @@ class Fakes:
         self.reactor = Clock()
         self.config = parse({"state_dir": str(tmp_path), "store": {"flush_seconds": 0.5}})
         self.store = Store(tmp_path)
-        self.pipeline = Pipeline(self.config, 0.0, self.store.open())
+        self.pipeline_remembered = self.store.open()
+        self.pipeline = Pipeline(self.config, 0.0, self.pipeline_remembered)
         self.datagrams: list = []
         self.snapshots: list = []
         self.inputs = SimpleNamespace(take=self.take, stats=lambda: {"datagrams": 0})
@@ -58,3 +65,64 @@ def test_a_failing_batch_is_counted_told_once_and_the_next_one_works(tmp_path: P
     assert fakes.pipeline.collector.stats.datagrams == 1
     fakes.clock.stop()
     fakes.store.close()
+
+
+def test_a_page_that_fails_keeps_neither_the_export_nor_the_disk_waiting(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path)
+    sent: list = []
+    fakes.exports.send = lambda hops, *rest: sent.append(len(hops))
+    fakes.clock.start()
+    flushes = fakes.store.stats.flushes
+    fakes.clock._publish = lambda *a: 1 / 0  # type: ignore[method-assign]
+    hops = SimpleNamespace(__len__=lambda: 3)
+    fakes.pipeline.advance = lambda now: SimpleNamespace(usage=usage((1, 1, 5.0)), hops=[hops], bins=1)  # type: ignore
+    fakes.reactor.advance(TICK)
+    assert fakes.clock._failures == 1 and sent == [1]
+    assert fakes.store.stats.flushes > flushes
+    fakes.clock.stop()
+    fakes.store.close()
+
+
+def test_what_is_shown_is_written_already(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path)
+    fakes.clock.start()
+    slow, written, shown = fakes.store.write, [], []
+    fakes.store.write = lambda changes: (time.sleep(0.1), slow(changes), written.append(len(changes.usage)))  # type: ignore
+    fakes.pipeline.advance = lambda now: SimpleNamespace(usage=usage((1, 1, 5.0)), hops=[], bins=1)  # type: ignore
+    fakes.snmp.publish = lambda published: shown.append(sum(written))
+    fakes.reactor.advance(TICK)
+    assert shown == [1]
+    fakes.clock.stop()
+    fakes.store.close()
+
+
+def test_a_stuck_disk_holds_up_neither_the_ticks_nor_the_stop(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(clock, "STOP_WITHIN", 0.1)
+    monkeypatch.setattr(clock, "WRITTEN_WITHIN", 0.05)
+    monkeypatch.setattr(clock, "MOST_USAGE", 5)
+    fakes = Fakes(tmp_path)
+    fakes.clock.start()
+    stuck = threading.Event()
+    fakes.store.write = lambda changes: stuck.wait(20)  # type: ignore
+    fakes.pipeline.advance = lambda now: SimpleNamespace(usage=usage((1, 1, 5.0)), hops=[], bins=1)  # type: ignore
+    for _ in range(30):
+        fakes.reactor.advance(TICK)
+    assert len(fakes.snapshots) >= 30 and fakes.clock._failures == 0
+    assert sum(map(len, fakes.clock._usage)) <= 5 and fakes.clock._usage_dropped > 0
+    fakes.clock.stop()  # comes back
+    stuck.set()
+    fakes.store.close()
+
+
+def test_a_stop_counts_and_writes_what_has_come(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path)
+    now = time.time()
+    fakes.pipeline = fakes.clock._pipeline = Pipeline(fakes.config, now, fakes.pipeline_remembered)
+    fakes.pipeline.receive_topology(diamond(1, now))
+    fakes.clock.start()
+    fakes.datagrams = AgentWire("h1", "10.1.1.10").report(now, (now - 2, now, "10.1.4.9", "web", 1000, 1, 0, 0))
+    fakes.clock.stop()
+    fakes.store.close()
+    again = Store(tmp_path)
+    assert again.open().counters.octets.max() == 1014
+    again.close()
