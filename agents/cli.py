@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agents.config import load_config
+from agents.config import dump_config, load_config
 from agents.errors import AgentsError, ConfigError
 
 DEFAULT_CONFIG = "/etc/anemone/agent.toml"
@@ -22,6 +22,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("-c", "--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE")
     parser.add_argument("--check", action="store_true", help="read the configuration, say what is wrong, exit")
+    parser.add_argument("--dump", action="store_true", help="print every key with its value as TOML, exit")
     return parser.parse_args(argv)
 
 
@@ -38,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if arguments.check:
         print(f"{arguments.config}: ok")
+        return 0
+    if arguments.dump:
+        print(dump_config(config), end="")
         return 0
     logging.basicConfig(
         level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr

@@ -69,6 +69,20 @@ def _endpoint(text: str) -> tuple[str, int]:
     return host, port
 
 
+def dump_config(config: AgentConfig) -> str:
+    """The effective configuration as TOML, every key."""
+    tree = msgspec.to_builtins(config)
+    rules = tree.pop("rule")
+    lines = [f"{key} = {_toml(value)}" for key, value in tree.items()]
+    for rule in rules:
+        lines += ["", "[[rule]]", *(f"{key} = {_toml(value)}" for key, value in rule.items() if value is not None)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    return msgspec.json.encode(value).decode() if isinstance(value, str) else repr(value)
+
+
 def parse_config(text: str) -> AgentConfig:
     """A configuration from TOML text.  Raises ConfigError."""
     try:

@@ -14,7 +14,7 @@ import numpy as np
 from agents.hostaddresses import OwnAddress
 from agents.owners import Owner
 from agents.records import FlowRows
-from exporters.profiles import application_id
+from exporters.profiles import APPLICATION_NAME_OCTETS, application_id
 
 UNATTRIBUTED, OTHER, FIRST_SELECTOR = 1, 2, 3
 RESERVED = {UNATTRIBUTED: "unattributed", OTHER: "other"}
@@ -53,15 +53,15 @@ class ApplicationNames:
         rows = RESERVED | {selector: name for name, selector in self._selectors.items()}
         return {
             "applicationId": [application_id(selector) for selector in rows],
-            "applicationName": [cut(name) for name in rows.values()],
+            "applicationName": [cut(name, APPLICATION_NAME_OCTETS) for name in rows.values()],
             "applicationDescription": [""] * len(rows),
         }
 
 
-def cut(text: str) -> str:
-    """Text that fits a short variable-length string."""
+def cut(text: str, octets: int = NAME_OCTETS) -> str:
+    """At most so many octets of UTF-8, no character cut in two."""
     data = text.encode("utf-8", "replace")
-    return text if len(data) <= NAME_OCTETS else data[:NAME_OCTETS].decode("utf-8", "ignore")
+    return text if len(data) <= octets else data[:octets].decode("utf-8", "ignore")
 
 
 def flow_columns(rows: FlowRows, owners: Sequence[Owner], names: ApplicationNames, version: int) -> Columns:

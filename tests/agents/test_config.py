@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.config import AgentConfig, RuleConfig, load_config, parse_config
+from agents.config import AgentConfig, RuleConfig, dump_config, load_config, parse_config
 from agents.errors import ConfigError
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
@@ -66,3 +66,9 @@ def test_the_sample_explains_every_key_with_its_default() -> None:
             assert getattr(config, key) == getattr(AgentConfig(gateway=""), key), key
     for key in RuleConfig.__struct_fields__:
         assert re.search(rf"^{key} = ", uncommented, re.M), key
+
+
+def test_dump_is_toml_that_parses_to_the_same() -> None:
+    text = 'gateway = "udp://10.0.0.1:4739"\n[[rule]]\napplication = "a \\"b\\""\nport = 80\n'
+    config = parse_config(text)
+    assert parse_config(dump_config(config)) == config
