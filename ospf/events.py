@@ -47,7 +47,7 @@ class Synchronised:
 
 @dataclass(frozen=True, slots=True)
 class SyncFailed:
-    """A conversation broke off; it is tried again after `retry_seconds`."""
+    """A conversation broke off; it is tried again after `retry_seconds` (0: not before something changes)."""
 
     router_id: int
     reason: str

@@ -100,6 +100,7 @@ class Listener:
         self._events: deque[Event] = deque()
         self._changed: dict[Key, None] = {}
         self._changed_at = now
+        self._locked_out = False
         self._hello_at: float | None = None
         self._pace = Pace(now)
         self._evidence = Doubt(self.lsdb, now)
@@ -339,7 +340,13 @@ class Listener:
             return
         decided_at = self._segment.decided_at()
         self._pace.wake_at = decided_at if decided_at is not None and decided_at > now else None
-        candidates = [n for n in self._segment.candidates(now) if n.auth_type == AUTH_NONE]
+        everybody = self._segment.candidates(now)
+        candidates = [n for n in everybody if n.auth_type == AUTH_NONE]
+        if everybody and not candidates and not self._locked_out:
+            self._locked_out = True
+            reason = "the segment uses authentication: it is heard but not spoken to"
+            self.last_error = reason
+            self._events.append(SyncFailed(everybody[0].router_id, reason, 0.0, now))
         if self.config.mode == "burst":  # the DR, unless it failed us more often than the BDR
             candidates = sorted(candidates, key=lambda n: self._pace.failures(n.router_id))[:1]
         elif candidates:
@@ -369,7 +376,7 @@ class Listener:
             if peer is None:
                 continue
             if adjacency.state is State.INIT and now - adjacency.started > BEGIN_SECONDS:
-                self._break_off(adjacency, "the router does not begin the exchange", now)
+                self._break_off(adjacency, "the router does not begin the exchange: is our address in its subnet?", now)
                 continue
             self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)))
             interval = float(peer.hello.hello_interval) or max(peer.hello.dead_interval, 1) / 4

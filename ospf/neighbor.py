@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 
 from ospf.lsa import OPTION_O, Key, Lsa, LsaHeader, is_newer
 from ospf.lsdb import Lsdb
@@ -226,7 +227,7 @@ class Adjacency:
     def _advance(self, now: float) -> None:
         """Ask for what is wanted, a few requests ahead; move on when nothing is."""
         while self._wanted and len(self._asked) <= (REQUESTS_OPEN - 1) * REQUEST_KEYS:
-            keys = tuple(list(self._wanted)[:REQUEST_KEYS])
+            keys = tuple(islice(self._wanted, REQUEST_KEYS))
             for key in keys:
                 self._asked[key] = self._wanted.pop(key)
             self.stats.requested += len(keys)

@@ -520,6 +520,8 @@ def test_a_segment_with_authentication_is_heard_but_not_spoken_to() -> None:
         payload[12:14] = b"\0\0"
         listener.receive(build_ip_packet(A1, ALL_SPF_ROUTERS, bytes(payload) + bytes(16)), 0.0)
     assert listener.stats.authenticated == 2 and len(listener.lsdb) == 1
+    found = events(listener)
+    assert "authentication" in only(SyncFailed, found).reason and only(LsdbChanged, found)
     assert listener.packets_to_send(0.0) == []
 
 
