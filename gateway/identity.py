@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 
-from gateway.errors import GatewayError
 from ospf.topology import LinkKey
 
 MAX_IFINDEX = 65534
@@ -25,7 +24,11 @@ class IfIndexMap:
     def __init__(self, known: Mapping[LinkKey, int] = {}) -> None:
         self._index = dict(known)
         self._next = max(self._index.values(), default=0) + 1
+        self._prefixes: dict[tuple[str, int], dict[LinkKey, ipaddress.IPv4Network]] = {}  # by router
+        for key in self._index:
+            self._note_prefix(key)
         self.dirty: dict[int, LinkKey] = {}
+        self.refused: set[LinkKey] = set()
 
     def __len__(self) -> int:
         return len(self._index)
@@ -37,7 +40,7 @@ class IfIndexMap:
         return self._index.get(key)
 
     def allocate(self, keys: Iterable[LinkKey]) -> list[int]:
-        """ifIndex of every key, new ones allocated; GatewayError when 65534 interfaces have been seen."""
+        """ifIndex of every key, new ones allocated; 0 for those that come after 65534 were given (`refused`)."""
         keys = list(keys)
         present = set(keys)
         return [self._index.get(key) or self._adopt(key, present) for key in keys]
@@ -46,27 +49,33 @@ class IfIndexMap:
         former = self._former(key, present)
         if former is not None:
             index = self._index.pop(former)
+            del self._prefixes[former.instance, former.router][former]
         elif self._next > MAX_IFINDEX:
-            raise GatewayError("more than 65534 interfaces seen: split the network over several gateways")
+            if len(self.refused) < MAX_IFINDEX:
+                self.refused.add(key)
+            return 0
         else:
             index = self._next
             self._next += 1
         self._index[key] = index
+        self._note_prefix(key)
         self.dirty[index] = key
         return index
 
+    def _note_prefix(self, key: LinkKey) -> None:
+        if "/" in key.interface:
+            network = ipaddress.IPv4Network(key.interface, strict=False)
+            self._prefixes.setdefault((key.instance, key.router), {})[key] = network
+
     def _former(self, key: LinkKey, present: set[LinkKey]) -> LinkKey | None:
-        """The row of the same router that was named by the prefix this interface address falls in."""
+        """The row of the same router that was named by the longest prefix this interface address falls in."""
         try:
             address = ipaddress.IPv4Address(key.interface)
         except ValueError:
             return None
-        for other in self._index:
-            if other.router != key.router or other.instance != key.instance or "/" not in other.interface:
-                continue
-            if other not in present and address in ipaddress.IPv4Network(other.interface, strict=False):
-                return other
-        return None
+        prefixes = self._prefixes.get((key.instance, key.router), {})
+        holding = [other for other, network in prefixes.items() if address in network and other not in present]
+        return max(holding, key=lambda other: prefixes[other].prefixlen, default=None)
 
     def known_addresses(self) -> dict[int, set[int]]:
         """Router id -> interface addresses ever seen on it (for `ospf.topology.build_topology`)."""

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from gateway.batch import FlowBatch, HopBatch, UsageBatch, concat, empty
+from gateway.batch import FlowBatch, HopBatch, UsageBatch, concat, empty, take
 from gateway.bins import Bins, Window, share
 from gateway.collector import Collector, Peer
 from gateway.config import GatewayConfig
@@ -33,6 +33,7 @@ from ospf.topology import LinkKey, Topology
 
 MAX_EVENTS = 2000
 MAX_NEW_EVENTS = 100_000  # waiting for the store
+NO_IFINDEX = "interfaces after 65534 are not counted: split the network over several gateways"
 KEPT_OCTETS = 512 << 20  # of distances (V x V x 8 per version) kept for bins not yet closed
 
 
@@ -81,6 +82,8 @@ class Pipeline:
         self.new_events: deque[Event] = deque(maxlen=MAX_NEW_EVENTS)
         self.octets = dict.fromkeys((*LOST, *NOTED), 0)
         self._routings: dict[int, Routing] = {}
+        self._indices: dict[int, list[int]] = {}  # ifIndex of every link row, by version: names may change later
+        self._refused = 0
         self._last_window: Window | None = None
         self._rates = Rates.nothing()
         self._flow_id = 1
@@ -96,10 +99,17 @@ class Pipeline:
     def receive_topology(self, topology: Topology) -> None:
         """A new version: it holds from `topology.time`; rates follow at once, counters are never re-routed."""
         previous = self.history.current
+        indices, refused = self.ifindex.allocate(topology.links.keys), len(self.ifindex.refused)
+        if refused > self._refused:
+            self._event(Event(topology.time, "interfaces_refused", f"{refused}", NO_IFINDEX))
+            self._refused = refused
         self.history.append(topology)
+        self._indices[topology.version] = indices
+        while len(self._indices) > len(self.history):
+            del self._indices[min(self._indices)]
         before = self._routings.get(previous.version) if previous is not None else None
         self._routings[topology.version] = Routing.of(
-            topology, self.ifindex.allocate(topology.links.keys), before.paths if before is not None else None
+            topology, indices, before.paths if before is not None else None
         )
         kept = max(2, KEPT_OCTETS // (8 * max(topology.n_vertices, 1) ** 2))
         while len(self._routings) > min(kept, 256):
@@ -195,7 +205,7 @@ class Pipeline:
     def _routing(self, topology: Topology) -> Routing:
         routing = self._routings.get(topology.version)
         if routing is None:  # so old that it was let go; rare: late records only
-            routing = Routing.of(topology, self.ifindex.allocate(topology.links.keys))
+            routing = Routing.of(topology, self._indices[topology.version])
         return routing
 
     def _rate(self, window: Window) -> Rates:
@@ -253,7 +263,7 @@ class Pipeline:
 def _usage(loads: Load, routing: Routing, time: float) -> UsageBatch:
     if not len(loads.link):
         return empty(UsageBatch)
-    return UsageBatch(
+    usage = UsageBatch(
         {
             "time": np.full(len(loads.link), time),
             "ifindex": routing.ifindex[loads.link],
@@ -265,3 +275,4 @@ def _usage(loads: Load, routing: Routing, time: float) -> UsageBatch:
             "flows": loads.flows,
         }
     )
+    return usage if routing.ifindex.all() else take(usage, usage["ifindex"] > 0)

@@ -1,6 +1,3 @@
-import pytest
-
-from gateway.errors import GatewayError
 from gateway.identity import MAX_IFINDEX, OTHER, ApplicationIds, IfIndexMap
 from ospf.topology import LinkKey
 from tests.gateway.small import ip, rid
@@ -30,10 +27,15 @@ def test_a_stub_that_turns_out_to_be_an_interface_keeps_its_number() -> None:
     assert index.known_addresses() == {rid(1): {ip("10.1.1.1")}, rid(3): {ip("10.1.2.3")}}
 
 
-def test_sixteen_bits_and_then_a_clear_refusal() -> None:
+def test_sixteen_bits_and_then_a_counted_refusal() -> None:
     index = IfIndexMap({key(1, "if1"): MAX_IFINDEX})
-    with pytest.raises(GatewayError, match="65534"):
-        index.allocate([key(1, "if2")])
+    assert index.allocate([key(1, "if2"), key(1, "if1")]) == [0, MAX_IFINDEX]
+    assert index.allocate([key(1, "if2")]) == [0] and index.refused == {key(1, "if2")}
+
+
+def test_of_nested_stubs_the_longest_is_the_interface() -> None:
+    index = IfIndexMap({key(1, "10.0.0.0/8"): 1, key(1, "10.1.1.0/24"): 2, key(1, "10.1.0.0/16"): 3})
+    assert index.allocate([key(1, "10.1.1.1"), key(1, "10.1.2.1"), key(1, "10.1.1.2")]) == [2, 3, 1]
 
 
 def test_application_names_are_the_key() -> None:

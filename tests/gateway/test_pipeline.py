@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from gateway import pipeline as pipeline_module
 from gateway.config import parse
+from gateway.identity import MAX_IFINDEX
 from gateway.pipeline import Pipeline, Remembered
 from gateway.published import Published
+from ospf.topology import LinkKey
 from tests.gateway.agentwire import AgentWire
-from tests.gateway.small import diamond, flows
+from tests.gateway.small import diamond, flows, rid
 
 T = 1_700_000_000.0
 CONFIG = parse({"view": {"bin_seconds": 10}, "export": [{"to": "udp://127.0.0.1:9"}]})
@@ -176,3 +179,30 @@ def test_a_stop_counts_what_waits_and_the_rest_comes_after_the_restart() -> None
     assert len(pipeline.finish().usage) == 0
     pipeline.advance(T + 60)
     assert octets(pipeline.published(T + 60), STUB4) == 9_000
+
+
+def test_the_interface_after_the_last_ifindex_stops_nothing() -> None:
+    known = {LinkKey("default", 1, "if1"): MAX_IFINDEX - 4}
+    pipeline = Pipeline(CONFIG, T, Remembered(known, {}, {}, None, {}))
+    pipeline.receive_topology(diamond(1, T))
+    h1 = AgentWire("h1", "10.1.1.10", "10.1.1.1")
+    pipeline.receive_flows(h1.report(T + 5, (T, T + 5, "10.1.4.9", "web", 1_000, 1, 0, 0)), T + 5)
+    assert len(pipeline.advance(T + 30).hops)
+    p = pipeline.published(T + 30)
+    assert p.links.ifindex.max() == MAX_IFINDEX and len(p.links) == 5
+    assert 0 not in pipeline.view.counters().ifindex
+    assert [e.kind for e in p.events].count("interfaces_refused") == 1
+
+
+def test_a_version_long_gone_keeps_the_numbers_of_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "KEPT_OCTETS", 0)  # two routings are kept
+    pipeline, h1 = started()
+    stub = pipeline.ifindex.get(LinkKey("default", rid(4), "10.1.4.0/24"))
+    pipeline.ifindex.allocate([LinkKey("default", rid(4), "10.1.4.1")])  # its address is told by another version
+    for version in (2, 3):
+        pipeline.receive_topology(diamond(version, T + 9 + version, down=frozenset({(1, 3)})))
+    rows = len(pipeline.ifindex)
+    pipeline.receive_flows(h1.report(T + 5, (T, T + 5, "10.1.4.9", "web", 1_000, 0, 0, 0)), T + 5)
+    pipeline.advance(T + 30)
+    counters = pipeline.view.counters()
+    assert counters.octets[counters.ifindex == stub].tolist() == [1_000] and len(pipeline.ifindex) == rows
