@@ -21,6 +21,9 @@ from gateway.registry import AgentRegistry
 
 MAX_APPLICATIONS_PER_SESSION = 8192
 SKEW_SMOOTHING = 0.2
+IDENTIFIER_OCTETS = 16
+LONGEST_NAME = 255  # characters
+MOST_LOST = 1 << 40  # events one agent is believed to have lost
 MAX_OCTETS = 1 << 50  # of one record: 400 Gbit/s for six hours; beyond it a counter is broken or a lie
 
 
@@ -36,7 +39,14 @@ class NormalizeStats:
     ipv6: int = 0  # IPv6 records: no OSPFv3 topology yet, not routed
     skew_corrected: int = 0
     times_reversed: int = 0
+    bad_identifiers: int = 0  # host records whose agentIdentifier has not 16 octets
     implausible: int = 0  # rows of more than MAX_OCTETS octets or packets: left out
+
+
+def clean(text: str) -> str:
+    """A name from the network as it may be shown: no control characters, no more than `LONGEST_NAME` characters."""
+    text = text[:LONGEST_NAME]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 class Normalizer:
@@ -69,7 +79,7 @@ class Normalizer:
         elif "kernelEventLostTotalCount" in columns and session.agent is not None:
             lost = columns["kernelEventLostTotalCount"]
             dropped = columns.get("ringDroppedTotalCount", np.zeros(len(records), dtype=np.uint64))
-            session.agent.lost_in_kernel = int(lost[-1]) + int(dropped[-1])
+            session.agent.lost_in_kernel = min(int(lost[-1]) + int(dropped[-1]), MOST_LOST)
             session.agent.lost_on_the_way = session.decoder.stats.sequence_lost
 
     def _application_names(self, session: Session, records: RecordBatch) -> None:
@@ -79,23 +89,29 @@ class Normalizer:
             if not known and len(session.applications) >= MAX_APPLICATIONS_PER_SESSION:
                 self.stats.application_table_full += 1
                 continue
-            session.applications[number] = self.applications.id(name) if name else UNKNOWN
+            session.applications[number] = self.applications.id(clean(name)) if name else UNKNOWN
 
     def _host(self, session: Session, records: RecordBatch, now: float) -> None:
         columns = records.columns
         gateways = columns.get("ipNextHopIPv4Address", np.zeros(len(records), dtype=np.uint32))
         for row in range(len(records)):
-            agent = self.agents.hear(bytes(columns["agentIdentifier"][row]), now)
+            identifier = bytes(columns["agentIdentifier"][row])
+            if len(identifier) != IDENTIFIER_OCTETS:
+                self.stats.bad_identifiers += 1
+                continue
+            agent = self.agents.hear(identifier, now)
             session.agent = agent
             agent.exporter = f"{session.peer[0]}:{session.peer[1]}"
-            agent.reported_until = now
             if "hostName" in columns:
-                agent.name = str(columns["hostName"][row])[:255]
+                agent.name = clean(str(columns["hostName"][row]))
             if "agentLayer" in columns:
                 agent.layer = int(columns["agentLayer"][row])
             if "reportIntervalSeconds" in columns:
                 agent.interval = min(max(float(columns["reportIntervalSeconds"][row]), 0.5), 300.0)
-            self.agents.attach(agent, int(columns["sourceIPv4Address"][row]), int(gateways[row]))
+            agent.reports(now)
+            self.agents.attach(agent, int(columns["sourceIPv4Address"][row]), int(gateways[row]), now)
+        if session.agent is not None:
+            self.agents.forget_addresses(session.agent, now)
 
     # -- flows -----------------------------------------------------------------------------------
 
@@ -111,6 +127,8 @@ class Normalizer:
         zeros = np.zeros(len(records), dtype=np.uint64)
         app = self._applications(session, columns.get("applicationId"), len(records))
         agent = session.agent.index if session.agent is not None else -1
+        # Only an agent says who the owner was: its record is authoritative even before it has told who it is.
+        vouched = agent >= 0 or "attributionMethod" in columns
         forward = {
             "start": start,
             "end": end,
@@ -125,7 +143,7 @@ class Normalizer:
             "packets": columns.get("packetDeltaCount", zeros),
             "agent": np.full(len(records), agent, dtype=np.int32),
             # Without an agent nobody vouches for the sender: such a record only fills in (design, both ends).
-            "sent": np.full(len(records), int(agent >= 0), dtype=np.uint8),
+            "sent": np.full(len(records), int(vouched), dtype=np.uint8),
         }
         backward = {
             **forward,
@@ -140,7 +158,7 @@ class Normalizer:
         out = concat(FlowBatch, [self._plausible(forward), self._plausible(backward)])
         if session.agent is not None:
             session.agent.records += len(records)
-            session.agent.reported_until = now
+            session.agent.reports(now, float(start.min()))
         self.stats.flows += len(out)
         self.stats.octets += int(out["octets"].sum())
         return out

@@ -93,7 +93,9 @@ class Pipeline:
 
     def receive_flows(self, datagrams: Iterable[tuple[bytes, Peer]], now: float) -> None:
         """Decode, normalise and keep until their bins close."""
-        for session, records in self.collector.receive(datagrams, now):
+        received = self.collector.receive(datagrams, now)
+        # Options first: who reports, and the names, hold for the records that waited for the same templates.
+        for session, records in sorted(received, key=lambda pair: pair[1].template.scope_count == 0):
             self.bins.add(self.normalizer.normalize(session, records, now), now)
 
     def receive_topology(self, topology: Topology) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from heapq import nsmallest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ U4 = NDArray[np.uint32]
 MAX_AGENTS = 50_000
 MAX_ADDRESSES = 256  # per agent
 LOST_AFTER_INTERVALS = 4.0
+ADDRESS_SECONDS = 300.0  # an address its agent has not stated again for so long has moved on
+EVICTED = 100  # one of so many agents goes when there is no more room: making room must not cost a search each
 
 
 def dotted(address: int) -> str:
@@ -35,12 +38,27 @@ class AgentState:
     exporter: str = ""
     interval: float = 5.0
     layer: int = 0
+    since: float = 0.0  # what it reports begins here; 0.0 not heard yet
     reported_until: float = 0.0
+    before: tuple[float, float] = (np.inf, -np.inf)  # the time it reported before its last silence
     gateways: dict[int, int] = field(default_factory=dict)  # own address -> default gateway (0 none)
+    stated: dict[int, float] = field(default_factory=dict)  # own address -> when it last said so
     records: int = 0
     lost_in_kernel: int = 0
     lost_on_the_way: int = 0
     live: bool = True
+
+    def reports(self, now: float, start: float = np.inf) -> None:
+        """A report came, with records that begin at `start`.
+
+        After a silence a new time of reporting begins, unless its records say that it went on all the while.
+        """
+        if now - self.reported_until > LOST_AFTER_INTERVALS * self.interval:
+            if self.since:
+                self.before = (self.since, self.reported_until)
+            self.since = now
+        self.since = min(self.since, start)
+        self.reported_until = now
 
 
 class AgentRegistry:
@@ -62,21 +80,29 @@ class AgentRegistry:
         agent = self._agents.get(identifier)
         if agent is None:
             if len(self._agents) >= MAX_AGENTS:
-                oldest = min(self._agents.values(), key=lambda a: a.reported_until)
-                del self._agents[oldest.identifier], self._by_index[oldest.index]
-                self.forgotten += 1
+                count = max(MAX_AGENTS // EVICTED, 1)
+                for oldest in nsmallest(count, self._agents.values(), key=lambda a: a.reported_until):
+                    del self._agents[oldest.identifier], self._by_index[oldest.index]
+                    self.forgotten += 1
             agent = AgentState(self._next, identifier, now, interval=self.default_interval)
             self._next += 1
             self._agents[identifier] = agent
             self._by_index[agent.index] = agent
         return agent
 
-    def attach(self, agent: AgentState, address: int, gateway: int) -> None:
+    def attach(self, agent: AgentState, address: int, gateway: int, now: float = 0.0) -> None:
         """The agent owns `address` and forwards by way of `gateway` (0: none)."""
         if address not in agent.gateways and len(agent.gateways) >= MAX_ADDRESSES:
             self.addresses_refused += 1
             return
         agent.gateways[address] = gateway
+        agent.stated[address] = now
+
+    def forget_addresses(self, agent: AgentState, now: float) -> None:
+        """Addresses the agent no longer states: they may belong to a host without an agent by now."""
+        oldest = now - max(ADDRESS_SECONDS, 4 * agent.interval)
+        for address in [a for a, stated in agent.stated.items() if stated < oldest]:
+            del agent.stated[address], agent.gateways[address]
 
     def longest_interval(self) -> float:
         """Seconds; the slowest live agent decides how long a bin waits."""
@@ -85,18 +111,37 @@ class AgentRegistry:
     def covers(self, addresses: U4, ends: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether the owner of each address was itself reporting at `ends` (one interval of slack); bool[n].
 
+        The last two times of reporting count, so that what a receiver saw while the sender's agent was down, or
+        before it came, is not taken for a repetition.
+
         Asked per record, not per bin: the last report before an agent falls silent still covers what it tells.
         """
-        until: dict[int, float] = {}
+        spans: dict[int, tuple[float, float, float, float]] = {}
         for agent in self._agents.values():
+            slack = agent.interval
+            now = (agent.since - slack, agent.reported_until + slack)
+            then = (agent.before[0] - slack, agent.before[1] + slack)
             for address in agent.gateways:
-                until[address] = max(until.get(address, 0.0), agent.reported_until + agent.interval)
-        if not until:
+                other = spans.get(address)
+                spans[address] = (
+                    (*now, *then)
+                    if other is None
+                    else (
+                        min(now[0], other[0]),
+                        max(now[1], other[1]),
+                        min(then[0], other[2]),
+                        max(then[1], other[3]),
+                    )
+                )
+        if not spans:
             return np.zeros(len(addresses), dtype=bool)
-        known = np.array(sorted(until), dtype=np.uint32)
-        last = np.array([until[address] for address in known.tolist()])
-        where = np.minimum(np.searchsorted(known, addresses), len(known) - 1)
-        covered: NDArray[np.bool_] = (known[where] == addresses) & (ends <= last[where])
+        known = np.fromiter(spans, dtype=np.uint32, count=len(spans))
+        order = np.argsort(known)
+        limits = np.array(list(spans.values()))[order]
+        where = np.minimum(np.searchsorted(known[order], addresses), len(known) - 1)
+        low, high, low_before, high_before = limits[where].T
+        inside = (low <= ends) & (ends <= high) | (low_before <= ends) & (ends <= high_before)
+        covered: NDArray[np.bool_] = (known[order][where] == addresses) & inside
         return covered
 
     def first_hops(self, agents: NDArray[np.int32], addresses: U4) -> U4:

@@ -3,7 +3,7 @@ import pytest
 
 from exporters.ipfix.batch import RecordBatch
 from exporters.ipfix.decode import SessionDecoder
-from exporters.profiles import AGENT_FLOW_V6
+from exporters.profiles import AGENT_FLOW_V6, AGENT_HOST_V4, APPLICATION_NAMES
 from gateway.batch import FlowBatch, concat
 from gateway.collector import Collector, Session
 from gateway.identity import UNKNOWN, ApplicationIds
@@ -75,3 +75,30 @@ def test_a_counter_no_wire_could_have_filled_is_left_out_and_counted() -> None:
     n, wire = normalizer(), AgentWire("h1", "10.1.1.10")
     out = feed(n, Collector(), wire.report(T, (T - 5, T, "10.1.4.9", "web", 2**63, 1, 70, 1)))
     assert out["octets"].tolist() == [70] and n.stats.implausible == 1
+
+
+def test_an_agents_record_is_the_senders_even_before_the_agent_is_known() -> None:
+    n, wire = normalizer(), AgentWire("h1", "10.1.1.10", "10.1.1.1")
+    n._host = lambda *rest: None  # type: ignore[method-assign]  # who it is comes later
+    out = feed(n, Collector(), wire.report(T, (T - 5, T, "10.1.4.9", "web", 1000, 10, 500, 5)))
+    assert sorted(zip(out["octets"].tolist(), out["sent"].tolist(), strict=True)) == [(500, 0), (1000, 1)]
+    assert out["agent"].tolist() == [-1, -1]
+
+
+def test_an_identifier_of_another_length_is_refused_and_counted() -> None:
+    n, session = normalizer(), Session(("x", 1), SessionDecoder(), T)
+    columns = {
+        "agentIdentifier": np.array([b"", b"a" * 16, b"b" * 4000], object),
+        "sourceIPv4Address": np.arange(3, dtype=np.uint32),
+    }
+    n.normalize(session, RecordBatch(AGENT_HOST_V4, 1, columns, np.zeros(3, np.uint32)), T)
+    assert len(n.agents) == 1 and n.stats.bad_identifiers == 2
+
+
+def test_names_from_the_network_are_fit_to_be_shown() -> None:
+    n, session = normalizer(), Session(("x", 1), SessionDecoder(), T)
+    names = np.array(["a\0\n\x1b[31m", "x" * 5000, "Caf\u00e9 1"], object)
+    columns = {"applicationId": np.arange(3, dtype=np.uint32), "applicationName": names}
+    n.normalize(session, RecordBatch(APPLICATION_NAMES, 1, columns, np.zeros(3, np.uint32)), T)
+    known = list(n.applications.names().values())[3:]
+    assert known == ["a\ufffd\ufffd\ufffd[31m", "x" * 255, "Caf\u00e9 1"]

@@ -206,3 +206,25 @@ def test_a_version_long_gone_keeps_the_numbers_of_its_day(monkeypatch: pytest.Mo
     pipeline.advance(T + 30)
     counters = pipeline.view.counters()
     assert counters.octets[counters.ifindex == stub].tolist() == [1_000] and len(pipeline.ifindex) == rows
+
+
+def test_records_that_waited_for_their_templates_count_once() -> None:
+    pipeline, h1 = started()
+    h1.report(T - 5, (T - 10, T - 5, "10.1.4.9", "web", 1, 0, 0, 0))  # templates went to the gateway before
+    pipeline.receive_flows(h1.report(T + 5, (T, T + 5, "10.1.4.9", "web", 1_000, 0, 0, 0)), T + 5)
+    pipeline.advance(T + 30)
+    h1.process.handle_timeout(T + 58)
+    for datagram in h1.datagrams(T + 58):  # the templates in one, who it is in another
+        pipeline.receive_flows([(datagram, h1.peer)], T + 58)
+    pipeline.advance(T + 100)
+    assert octets(pipeline.published(T + 100), STUB4) == 1_000
+
+
+def test_what_the_receiver_saw_before_the_senders_agent_came_is_counted() -> None:
+    pipeline, h1 = started()
+    h4 = AgentWire("h4", "10.1.4.9", "10.1.4.1")
+    pipeline.receive_flows(h4.report(T + 5, (T, T + 5, "10.1.1.10", "web", 0, 0, 5_000, 0)), T + 5)
+    pipeline.receive_flows(h1.report(T + 12), T + 12)
+    pipeline.advance(T + 40)
+    p = pipeline.published(T + 40)
+    assert octets(p, STUB4) == 5_000 and p.stats["join_octets"]["repeated"] == 0

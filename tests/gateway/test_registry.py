@@ -1,5 +1,6 @@
 import numpy as np
 
+from gateway import registry
 from gateway.registry import MAX_ADDRESSES, AgentRegistry
 from tests.gateway.small import ip
 
@@ -39,3 +40,35 @@ def test_addresses_are_bounded_and_counted() -> None:
     for n in range(MAX_ADDRESSES + 3):
         agents.attach(one, n, 0)
     assert len(one.gateways) == MAX_ADDRESSES and agents.addresses_refused == 3
+
+
+def test_what_was_seen_before_an_agent_came_or_while_it_was_down_is_not_covered() -> None:
+    agents = AgentRegistry(5.0)
+    one = agents.hear(b"a" * 16, 100.0)
+    agents.attach(one, 7, 0, 100.0)
+    for now in (100.0, 105.0, 110.0, 200.0, 205.0):
+        one.reports(now)
+    ends = np.array([94.0, 95.0, 115.0, 116.0, 194.0, 195.0, 210.0, 211.0])
+    assert agents.covers(np.full(8, 7, np.uint32), ends).tolist() == [False, True, True, False] * 2
+    one.reports(206.0, start=112.0)  # it went on all the while, its reports were held up
+    assert agents.covers(np.full(8, 7, np.uint32), ends).tolist() == [False, *[True] * 7]
+
+
+def test_an_address_no_longer_stated_is_forgotten() -> None:
+    agents = AgentRegistry(5.0)
+    one = agents.hear(b"a" * 16, 0.0)
+    agents.attach(one, 7, 1, 0.0)
+    agents.attach(one, 8, 1, 400.0)
+    agents.forget_addresses(one, 400.0)
+    assert one.gateways == {8: 1}
+
+
+def test_a_flood_of_agents_is_bounded_and_spares_the_living(monkeypatch) -> None:
+    monkeypatch.setattr(registry, "MAX_AGENTS", 200)
+    agents = AgentRegistry(5.0)
+    living = agents.hear(b"l" * 16, 0.0)
+    for n in range(1000):
+        living.reports(10.0 + n)
+        agents.hear(n.to_bytes(16, "big"), 1.0 + n).reports(1.0 + n)
+    assert len(agents) <= 200 and agents.hear(b"l" * 16, 2000.0) is living
+    assert agents.forgotten == 1001 - len(agents)
