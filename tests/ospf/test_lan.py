@@ -1,4 +1,4 @@
-"""The listener on a LAN of real routers: FRR 8 as DR and BDR, BIRD 2 beside them (about 40 s in all).
+"""The listener on a LAN of real routers: FRR 8 as DR and BDR, BIRD 2 beside them (about 65 s in all).
 
 What it must show: the whole database, equal by key, sequence number and checksum to `show ip ospf database`; no
 LSA changed by our coming and going; a change heard at once.
@@ -166,3 +166,19 @@ def test_a_lone_router_is_polled_and_not_disturbed(small: Lan) -> None:
     event = listener.wait_for("LsdbChanged")
     print(f"\nlone router, change polled after {(event['wall'] - began) * 1000:.0f} ms")
     assert listener.dump()["stats"]["polls"] >= 8
+    listener.close()
+
+    # The same router with the link made point-to-point: a burst changes nothing, full mode hears floods.
+    small.vtysh("r1", "configure terminal", "interface e0", "ip ospf network point-to-point")
+    time.sleep(6)
+    before = small.database()
+    burst = small.listen(network="point-to-point")
+    burst.wait_for("Synchronised")
+    time.sleep(1)
+    assert small.database() == before == listed(burst)
+    burst.close()
+    full = small.listen(network="point-to-point", mode="full", router_id="250.0.0.1")
+    full.wait_for("Synchronised")
+    assert "250.0.0.1         0 Full/-" in small.vtysh("r1", "show ip ospf neighbor")
+    small.vtysh("r1", "configure terminal", "interface e0", "ip ospf cost 6")
+    assert full.wait_for("LsdbChanged")["keys"] == [[1, 0x0A620001, 0x0A620001]]
