@@ -43,8 +43,11 @@ class _Attachment:
     def doRead(self) -> None:
         now = time.monotonic()
         try:
+            dropped = self.socket.stats.kernel_dropped
             for packet in self.socket.receive():
                 self.listener.receive(packet, now)
+            if self.socket.stats.kernel_dropped != dropped:
+                self.listener.packets_lost(now)  # the kernel lost some: look at the database again
             self._owner.turn(self, now)
         except Exception:  # raised through, it would end the reading for good
             self._owner.failed(self.config.interface, now)
@@ -169,4 +172,7 @@ class Attachments:
         for number, one in enumerate(self._all):
             name = "ospf" if len(self._all) == 1 else f"ospf{number}"
             out[name] = {k: v for k, v in asdict(one.listener.stats).items() if isinstance(v, int | float)}
+            out[f"{name}_lsdb"] = dict(asdict(one.listener.lsdb.stats))
+            if one.socket is not None:
+                out[f"{name}_socket"] = dict(asdict(one.socket.stats))
         return out
