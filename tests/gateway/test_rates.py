@@ -40,3 +40,23 @@ def test_unreachable_traffic_has_no_rate() -> None:
     loads = load(placed, routing, 14)
     assert rates_of(placed, loads, routing, 1.0, 14).app_rates == {}
     assert loads.unreachable_octets == 1014 and len(loads.link) == 0
+
+
+def test_many_conversations_add_up_like_a_slow_sum() -> None:
+    hosts = [f"10.1.{net}.{host}" for net in (1, 2, 3, 4) for host in (1, 9, 200)] + ["192.0.2.1"]
+    rows = [
+        (0, 10, a, b, 3 + (i * j) % 5, 1000 + 37 * i + j, 1)
+        for i, a in enumerate(hosts)
+        for j, b in enumerate(hosts)
+        for _ in range(2)
+        if a.split(".")[2] != b.split(".")[2]
+    ]
+    result, _ = rates(flows(*rows))
+    slow: dict[tuple[str, str, int], float] = {}
+    for _, _, a, b, app, octets, packets in rows:
+        ends = [f"10.255.0.{h.split('.')[2]}" if h.startswith("10") else "10.255.0.4" for h in (a, b)]
+        slow[ends[0], ends[1], app] = slow.get((ends[0], ends[1], app), 0.0) + (octets + 14 * packets) * 0.8
+    assert {(s, d, a): r for s, d, a, r in result.matrix} == pytest.approx(slow)
+    assert [m[3] for m in result.matrix] == sorted((m[3] for m in result.matrix), reverse=True)
+    assert sum(result.app_rates.values()) == pytest.approx(sum(slow.values()))
+    assert len({t[:4] for t in result.talkers}) == len(result.talkers)
