@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from gateway.join import LOST, NOTED, Load, Placed, Routing, count_once, load, p
 from gateway.normalize import Normalizer
 from gateway.published import Event, Published
 from gateway.rates import Rates, rates_of
-from gateway.registry import AgentRegistry
+from gateway.registry import AgentRegistry, KnownAgent
 from gateway.route import hop_records
 from gateway.rows import LinkRows, publish
 from gateway.view import Counters, LinkView
@@ -46,6 +46,7 @@ class Remembered:
     applications: Mapping[str, int]
     counters: Counters | None
     app_totals: Mapping[int, tuple[float, float]]
+    agents: Sequence[KnownAgent] = ()
 
 
 NOTHING = Remembered({}, {}, {}, None, {})
@@ -67,7 +68,7 @@ class Pipeline:
         self.config = config
         view = config.view
         self.collector = Collector(config.collect.sessions)
-        self.agents = AgentRegistry(view.agent_interval_seconds)
+        self.agents = AgentRegistry(view.agent_interval_seconds, remembered.agents, now)
         self.applications = ApplicationIds(remembered.applications, view.applications)
         self.normalizer = Normalizer(self.applications, self.agents, view.bin_seconds / 2)
         self.bins = Bins(view.bin_seconds, now, config.collect.late_seconds)

@@ -7,6 +7,7 @@ question double counting turns on: was the sender of these octets itself reporti
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
@@ -20,11 +21,22 @@ MAX_AGENTS = 50_000
 MAX_ADDRESSES = 256  # per agent
 LOST_AFTER_INTERVALS = 4.0
 ADDRESS_SECONDS = 300.0  # an address its agent has not stated again for so long has moved on
+PRESUMED_SECONDS = 75.0  # after a start: the templates an agent refreshes every minute have come by then
 EVICTED = 100  # one of so many agents goes when there is no more room: making room must not cost a search each
 
 
 def dotted(address: int) -> str:
     return str(ipaddress.IPv4Address(int(address)))
+
+
+@dataclass(frozen=True)
+class KnownAgent:
+    """What survives a restart of an agent that was alive."""
+
+    identifier: bytes
+    name: str
+    interval: float
+    gateways: Mapping[int, int]  # own address -> default gateway
 
 
 @dataclass
@@ -40,6 +52,7 @@ class AgentState:
     layer: int = 0
     since: float = 0.0  # what it reports begins here; 0.0 not heard yet
     reported_until: float = 0.0
+    presumed_until: float = 0.0  # known from before the gateway's restart: it reports, though not readably yet
     before: tuple[float, float] = (np.inf, -np.inf)  # the time it reported before its last silence
     gateways: dict[int, int] = field(default_factory=dict)  # own address -> default gateway (0 none)
     stated: dict[int, float] = field(default_factory=dict)  # own address -> when it last said so
@@ -64,13 +77,25 @@ class AgentState:
 class AgentRegistry:
     """All agents by identifier; bounded, the longest silent one is forgotten first (counted)."""
 
-    def __init__(self, default_interval: float) -> None:
+    def __init__(self, default_interval: float, known: Iterable[KnownAgent] = (), now: float = 0.0) -> None:
+        """`known` were alive before a restart, and are presumed to be until their templates come again.
+
+        Without that, what both ends report of one flow would count twice: the receiver's records as soon as they
+        can be read, the sender's later.
+        """
         self._agents: dict[bytes, AgentState] = {}
         self._by_index: dict[int, AgentState] = {}
         self._next = 0
         self.default_interval = default_interval
         self.forgotten = 0
         self.addresses_refused = 0
+        self.dirty: set[bytes] = set()  # identifiers whose `KnownAgent` the store has not seen yet
+        for one in known:
+            agent = self.hear(one.identifier, now)
+            agent.name, agent.interval, agent.live = one.name, one.interval, False
+            agent.presumed_until = now + PRESUMED_SECONDS
+            for address, gateway in one.gateways.items():
+                self.attach(agent, address, gateway, now)
 
     def __len__(self) -> int:
         return len(self._agents)
@@ -83,11 +108,13 @@ class AgentRegistry:
                 count = max(MAX_AGENTS // EVICTED, 1)
                 for oldest in nsmallest(count, self._agents.values(), key=lambda a: a.reported_until):
                     del self._agents[oldest.identifier], self._by_index[oldest.index]
+                    self.dirty.add(oldest.identifier)
                     self.forgotten += 1
             agent = AgentState(self._next, identifier, now, interval=self.default_interval)
             self._next += 1
             self._agents[identifier] = agent
             self._by_index[agent.index] = agent
+            self.dirty.add(identifier)
         return agent
 
     def attach(self, agent: AgentState, address: int, gateway: int, now: float = 0.0) -> None:
@@ -95,6 +122,8 @@ class AgentRegistry:
         if address not in agent.gateways and len(agent.gateways) >= MAX_ADDRESSES:
             self.addresses_refused += 1
             return
+        if agent.gateways.get(address) != gateway:
+            self.dirty.add(agent.identifier)
         agent.gateways[address] = gateway
         agent.stated[address] = now
 
@@ -103,6 +132,14 @@ class AgentRegistry:
         oldest = now - max(ADDRESS_SECONDS, 4 * agent.interval)
         for address in [a for a, stated in agent.stated.items() if stated < oldest]:
             del agent.stated[address], agent.gateways[address]
+            self.dirty.add(agent.identifier)
+
+    def known(self, identifier: bytes) -> KnownAgent | None:
+        """What the store keeps of an agent; None when it is silent or forgotten."""
+        agent = self._agents.get(identifier)
+        if agent is None or not (agent.live or agent.presumed_until):
+            return None
+        return KnownAgent(identifier, agent.name, agent.interval, dict(agent.gateways))
 
     def longest_interval(self) -> float:
         """Seconds; the slowest live agent decides how long a bin waits."""
@@ -119,7 +156,7 @@ class AgentRegistry:
         spans: dict[int, tuple[float, float, float, float]] = {}
         for agent in self._agents.values():
             slack = agent.interval
-            now = (agent.since - slack, agent.reported_until + slack)
+            now = (agent.since - slack, max(agent.reported_until + slack, agent.presumed_until))
             then = (agent.before[0] - slack, agent.before[1] + slack)
             for address in agent.gateways:
                 other = spans.get(address)
@@ -161,8 +198,14 @@ class AgentRegistry:
         events = []
         for agent in self._agents.values():
             live = now - agent.reported_until <= LOST_AFTER_INTERVALS * agent.interval
+            if 0 < agent.presumed_until < now:
+                agent.presumed_until = 0.0
+                self.dirty.add(agent.identifier)
+                if not live:
+                    events.append(("agent_lost", agent.name, "not heard since the gateway started"))
             if live != agent.live:
                 agent.live = live
+                self.dirty.add(agent.identifier)
                 silent = f"silent for {now - agent.reported_until:.0f} s"
                 events.append(
                     (

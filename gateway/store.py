@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import logging
 import sqlite3
 import threading
@@ -24,7 +25,7 @@ from gateway.batch import UsageBatch
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline, Remembered
 from gateway.published import Event
-from gateway.registry import dotted
+from gateway.registry import AgentRegistry, KnownAgent, dotted
 from gateway.schema import USAGE, stored
 from gateway.view import Counters
 from ospf.topology import LinkKey
@@ -45,6 +46,7 @@ class Changes:
     app_totals: list[tuple[int, float, float]] = field(default_factory=list)
     usage: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    agents: list[tuple[str, str, float, str]] = field(default_factory=list)  # without addresses: not alive
     prune_before: float = 0.0
 
 
@@ -122,6 +124,7 @@ class Store:
             interfaces=list({row[0]: row for row in owed.interfaces + changes.interfaces}.values()),
             applications=list(dict(owed.applications + changes.applications).items()),
             counters=list({row[:2]: row for row in owed.counters + changes.counters}.values()),
+            agents=list({row[0]: row for row in owed.agents + changes.agents}.values()),
             usage=usage[-MOST_OWED:],
             events=events[-MOST_OWED:],
         )
@@ -140,7 +143,9 @@ class Store:
         conn.executemany(
             "INSERT INTO events VALUES (?,?,?,?)", [(e.time, e.kind, e.subject, e.detail) for e in c.events]
         )
+        conn.executemany("INSERT OR REPLACE INTO agents VALUES (?,?,?,?)", c.agents)
         if c.prune_before:
+            conn.execute("DELETE FROM agents WHERE addresses = ''")
             conn.execute("DELETE FROM usage_minute WHERE time < ?", (c.prune_before,))
             conn.execute("DELETE FROM events WHERE time < ?", (c.prune_before,))
         self.stats.rows += len(c.counters) + len(c.usage) + len(c.interfaces) + len(c.events)
@@ -178,13 +183,23 @@ class Store:
             [(number, t[0], t[1]) for number, t in pipeline.app_totals.items()],
             _minutes(usage),
             list(pipeline.new_events),
+            [_agent_row(pipeline.agents, one) for one in pipeline.agents.dirty],
             now - keep_seconds if self.stats.flushes % 720 == 0 else 0.0,
         )
         pipeline.rows.dirty.clear()
         pipeline.ifindex.dirty.clear()
         pipeline.applications.dirty.clear()
         pipeline.new_events.clear()
+        pipeline.agents.dirty.clear()
         return changes
+
+
+def _agent_row(agents: AgentRegistry, identifier: bytes) -> tuple[str, str, float, str]:
+    known = agents.known(identifier)
+    if known is None:
+        return (identifier.hex(), "", 0.0, "")
+    addresses = json.dumps(list(known.gateways.items()))
+    return (identifier.hex(), known.name, known.interval, addresses)
 
 
 def _moved(before: Counters | None, now: Counters) -> list[tuple[int, ...]]:
@@ -245,6 +260,7 @@ def _create(db: Database) -> None:
             {n: int if kind == "INTEGER" else float for n, kind in stored(USAGE).items()},
             ("time", "ifindex", "app"),
         ),
+        "agents": ({"identifier": str, "name": str, "interval": float, "addresses": str}, "identifier"),
         "events": ({"time": float, "kind": str, "subject": str, "detail": str}, None),
     }
     for name, (columns, key) in tables.items():
@@ -274,7 +290,12 @@ def _remembered(db: Database) -> Remembered:
         *(cells[:, i].astype(np.uint64) for i in range(2, 6)),  # two's complement: the upper half comes back
     )
     totals = {row["id"]: (row["octets"], row["packets"]) for row in db["app_totals"].rows}
-    return Remembered(ifindex, attributes, applications, counters, totals)
+    agents = [
+        KnownAgent(bytes.fromhex(row["identifier"]), row["name"], row["interval"], dict(json.loads(row["addresses"])))
+        for row in db["agents"].rows
+        if row["addresses"]
+    ]
+    return Remembered(ifindex, attributes, applications, counters, totals, agents)
 
 
 def read_links(path: str | Path, at: float | None = None) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 import numpy as np
 
 from gateway import registry
-from gateway.registry import MAX_ADDRESSES, AgentRegistry
+from gateway.registry import MAX_ADDRESSES, PRESUMED_SECONDS, AgentRegistry, KnownAgent
 from tests.gateway.small import ip
 
 
@@ -72,3 +72,13 @@ def test_a_flood_of_agents_is_bounded_and_spares_the_living(monkeypatch) -> None
         agents.hear(n.to_bytes(16, "big"), 1.0 + n).reports(1.0 + n)
     assert len(agents) <= 200 and agents.hear(b"l" * 16, 2000.0) is living
     assert agents.forgotten == 1001 - len(agents)
+
+
+def test_a_presumption_ends() -> None:
+    agents = AgentRegistry(5.0, [KnownAgent(b"a" * 16, "h1", 5.0, {7: 1})], 1000.0)
+    ends = np.array([1000.0 + PRESUMED_SECONDS, 1000.0 + PRESUMED_SECONDS + 1])
+    assert agents.covers(np.array([7, 7], np.uint32), ends).tolist() == [True, False]
+    assert agents.known(b"a" * 16) == KnownAgent(b"a" * 16, "h1", 5.0, {7: 1}) and agents.changes(1000.0) == []
+    over = 1001.0 + PRESUMED_SECONDS
+    assert agents.changes(over) == [("agent_lost", "h1", "not heard since the gateway started")]
+    assert agents.changes(over) == [] and agents.known(b"a" * 16) is None and b"a" * 16 in agents.dirty

@@ -155,3 +155,29 @@ def test_rows_nobody_can_write_do_not_stop_the_next_ones(tmp_path: Path) -> None
     store.write(changes)
     assert (store.stats.failures, store.stats.flushes) == (1, 1)
     store.close()
+
+
+def test_agents_alive_before_a_restart_do_not_make_flows_count_twice(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    before = Pipeline(parse({}), T - 60, store.open())
+    h1, h4 = AgentWire("h1", "10.1.1.10", "10.1.1.1"), AgentWire("h4", "10.1.4.9", "10.1.4.1")
+    for wire in (h1, AgentWire("dead", "10.1.1.66")):
+        before.receive_flows(wire.report(T - 60), T - 60)
+    before.receive_flows(h1.report(T - 5, (T - 10, T - 5, "192.0.2.1", "web", 1, 0, 0, 0)), T - 5)
+    before.advance(T - 1)
+    store.write(store.changes(before, [], T, 1e6))
+    store.close()
+    again = Store(tmp_path)
+    pipeline = Pipeline(parse({}), T, again.open())
+    pipeline.receive_topology(diamond(1, T))
+    assert [(a.name, a.gateway, a.live) for a in pipeline.agents.published()] == [("h1", "10.1.1.1", False)]
+    # The receiver's templates come first, the sender's only after the bin has closed.
+    seen = [(T, T + 5, "10.1.1.10", "web", 0, 0, 1000, 0), (T, T + 5, "10.1.1.66", "web", 0, 0, 70, 0)]
+    pipeline.receive_flows(h1.report(T + 5, (T, T + 5, "10.1.4.9", "web", 1000, 0, 0, 0)), T + 5)
+    pipeline.receive_flows(h4.report(T + 5, *seen), T + 5)
+    pipeline.advance(T + 30)
+    h1.process.handle_timeout(T + 58)
+    pipeline.receive_flows([(d, h1.peer) for d in h1.datagrams(T + 58)], T + 58)
+    pipeline.advance(T + 100)
+    assert pipeline.view.counters().octets.max() == 1070
+    again.close()
