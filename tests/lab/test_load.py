@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from tests.lab import counters, frr
+from tests.lab import frr
 from tests.lab.comparison import (
     HEADING,
     MEASURABLE,
@@ -22,6 +21,7 @@ from tests.lab.comparison import (
     outside,
 )
 from tests.lab.counters import Counters
+from tests.lab.measurement import measure
 from tests.lab.monitored import Monitored, Served
 from tests.lab.network import Network
 from tests.lab.traffic import Traffic
@@ -29,7 +29,6 @@ from tests.lab.traffic import Traffic
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 LOAD_SECONDS = 60
-COMPLETE_SECONDS = 30  # after the load stops
 SMALL = 100_000  # octets an application must have put on a link to be compared by itself
 
 Database = dict[tuple[str, str, str], tuple[int, int]]
@@ -37,11 +36,10 @@ Database = dict[tuple[str, str, str], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Outcome:
-    counted: Counters  # when the load had stopped
-    counted_later: Counters  # when the view was read
+    counted: Counters
+    counted_later: Counters
     served: Served
     exported: list[Row]
-    complete_after: float | None  # seconds after the load's end until all links were within the tolerance
     databases: tuple[Database, Database]  # before the gateway started, after the load
     spf_runs: tuple[dict[str, int], dict[str, int]]
 
@@ -66,36 +64,20 @@ def outcome(
     measured: list[str],
 ) -> Iterator[Outcome]:
     """Run the load once; every test looks at a side of it."""
-    served_before = monitored.served()
-    counted_before = counters.read(network)
-    traffic.start(LOAD_SECONDS)
-    traffic.wait(LOAD_SECONDS + 30)
-    counted = counters.read(network) - counted_before
-    stopped = time.monotonic()
-    complete_after = None
-    while (passed := time.monotonic() - stopped) < COMPLETE_SECONDS:
-        served = monitored.served() - served_before
-        if complete_after is None and not outside(compare_links(counted, served, network.plan.equal)):
-            complete_after = passed
-        time.sleep(min(2.0, max(COMPLETE_SECONDS - passed, 0.0)))
-    served = monitored.served() - served_before
-    counted_later = counters.read(network) - counted_before
-    equal = network.plan.equal
+    result = measure(network, monitored, traffic, LOAD_SECONDS)
+    counted, served, equal = result.counted, result.served, network.plan.equal
+    exported = compare_exported(served, monitored.exported(), equal)
     rows = compare_links(counted, served, equal)
     rows += compare_received(counted, served, equal, counted.received)
     rows += compare_applications(counted, served, equal, SMALL)
-    rows += [last for _, last in compare_reports(counted, counted_later, served, equal, SMALL)]
-    rows += owned_by_nobody(served)
-    exported = compare_exported(monitored.served() - served_before, monitored.exported(), equal)
-    rows += exported
-    when = "never" if complete_after is None else f"{complete_after:.0f} s"
-    measured += [f"all links complete {when} after the load stopped", HEADING, *map(str, rows)]
+    rows += [last for _, last in compare_reports(counted, result.counted_later, served, equal, SMALL)]
+    rows += owned_by_nobody(served) + exported
+    measured += [f"all links complete {result.when()} after the load stopped", HEADING, *map(str, rows)]
     yield Outcome(
         counted,
-        counted_later,
+        result.counted_later,
         served,
         exported,
-        complete_after,
         (before_the_gateway[0], frr.database(network, "r1")),
         (before_the_gateway[1], {name: frr.spf_runs(network, name) for name in frr_routers(network)}),
     )
