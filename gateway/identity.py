@@ -101,6 +101,9 @@ class ApplicationIds:
         self.overflowed = 0
         self.dirty: dict[str, int] = {}
 
+    def __len__(self) -> int:
+        return len(self._id)
+
     def id(self, name: str) -> int:
         """Id of a name, allocated when new; OTHER when the table is full."""
         found = self._id.get(name)

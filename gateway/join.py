@@ -202,7 +202,8 @@ def load(placed: Placed, routing: Routing, overhead: int) -> Load:
     ]
     turned = matrix.T.tocsr()
     sums = [(turned @ cell).tocoo() for cell in cells]
-    dense_key = np.unique(np.concatenate([_key(s, links) for s in sums]) if links else np.zeros(0, np.int64))
+    # Wherever there are octets or packets there are flows.
+    dense_key = np.unique(_key(sums[2], links) if links else np.zeros(0, np.int64))
     link, column = (dense_key >> 24).astype(np.int32), (dense_key & 0xFFFFFF).astype(np.int32)
     values = np.zeros((5, len(dense_key)))
     for which, total in enumerate(sums):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,9 @@ class Pipeline:
         self._routings: dict[int, Routing] = {}
         self._indices: dict[int, list[int]] = {}  # ifIndex of every link row, by version: names may change later
         self._refused = 0
+        self._shown: Published | None = None  # the last one published, None when a number has moved since
         self._last_window: Window | None = None
+        self._counted: tuple[Window, Topology, Placed, Load] | None = None  # the last window over one topology
         self._rates = Rates.nothing()
         self._flow_id = 1
         self.started = now
@@ -121,6 +124,7 @@ class Pipeline:
         if previous is not None:
             for e in diff(previous, topology):
                 self._event(Event(e.time, e.kind, e.subject, e.detail))
+        self._shown = None
         if self._last_window is not None:
             self._rates = self._rate(self._last_window)
 
@@ -138,6 +142,7 @@ class Pipeline:
         closed = self.bins.close(now, self.grace())
         done = self._count(late + closed, len(closed))
         if closed:
+            self._shown = None
             self._last_window = closed[-1]
             self._rates = self._rate(closed[-1])
         return done
@@ -173,7 +178,9 @@ class Pipeline:
             # stands for a millisecond, which may reach past it.
             begin, end = (-np.inf if begin <= window.start else begin), (np.inf if end >= window.end else end)
             part = flows if (begin, end) == (-np.inf, np.inf) else share(flows, begin, end)
-            self._account_part(window, part, self._routing(topology), usage, hops)
+            placed = self._account_part(window, part, self._routing(topology), usage, hops)
+            if part is flows and placed is not None:
+                self._counted = (window, topology, *placed)
 
     def _account_part(
         self,
@@ -182,9 +189,9 @@ class Pipeline:
         routing: Routing,
         usage: list[UsageBatch],
         hops: list[HopBatch],
-    ) -> None:
+    ) -> tuple[Placed, Load] | None:
         if not len(flows):
-            return
+            return None
         overhead = self.config.view.l2_overhead_octets
         placed = place(flows, routing, self.agents)
         loads = load(placed, routing, overhead)
@@ -193,6 +200,7 @@ class Pipeline:
         self.octets["unreachable"] += loads.unreachable_octets
         batch = _usage(loads, routing, window.start)
         self.view.add(batch)
+        self._shown = None
         usage.append(batch)
         pair, app, octets_, packets = loads.pair_app
         carried = loads.reachable[pair]
@@ -204,6 +212,7 @@ class Pipeline:
         if self.config.export:
             hops.append(hop_records(placed, routing, overhead, self._flow_id))
             self._flow_id += len(placed.flows)
+        return placed, loads
 
     def _routing(self, topology: Topology) -> Routing:
         routing = self._routings.get(topology.version)
@@ -217,33 +226,47 @@ class Pipeline:
         if current is None:
             return Rates.nothing()
         routing = self._routing(current)
-        flows, _ = count_once(window.flows, self.agents)
-        placed: Placed = place(flows, routing, self.agents)
-        overhead = self.config.view.l2_overhead_octets
-        return rates_of(placed, load(placed, routing, overhead), routing, window.end - window.start, overhead)
+        overhead, seconds = self.config.view.l2_overhead_octets, window.end - window.start
+        if self._counted is not None and self._counted[0] is window and self._counted[1] is current:
+            _, _, placed, loads = self._counted
+        else:
+            flows, _ = count_once(window.flows, self.agents)
+            placed = place(flows, routing, self.agents)
+            loads = load(placed, routing, overhead)
+        return rates_of(placed, loads, routing, seconds, overhead)
 
     def _event(self, event: Event) -> None:
         self.events.append(event)
         self.new_events.append(event)
 
     def published(self, now: float, stats: Mapping[str, Mapping[str, float]] = {}) -> Published:
-        """Everything the world may read, as one value."""
+        """Everything the world may read, as one value.
+
+        As long as no number moved the big columns are those of the last call: agents, events and statistics
+        are new every time.
+        """
+        moving: dict[str, Any] = {
+            "time": now,
+            "watermark": self.bins.closed_until,
+            "agents": self.agents.published(),
+            "events": tuple(self.events),
+            "stats": {**self.stats(), **stats},
+        }
+        if self._shown is not None and len(self._shown.apps.id) == len(self.applications):
+            return replace(self._shown, **moving)
         current = self.history.current
-        return publish(
+        self._shown = publish(
             self.rows,
             self.view.counters(),
             self._rates,
             self.applications.names(),
             {k: (v[0], v[1]) for k, v in self.app_totals.items()},
-            time=now,
-            watermark=self.bins.closed_until,
             started=self.started,
             topology=current,
             paths=self._routing(current).paths if current is not None else None,
-            agents=self.agents.published(),
-            events=tuple(self.events),
-            stats={**self.stats(), **stats},
+            **moving,
         )
+        return self._shown
 
     def stats(self) -> dict[str, dict[str, float]]:
         """Counters of every stage, nothing lost uncounted."""

@@ -228,3 +228,18 @@ def test_what_the_receiver_saw_before_the_senders_agent_came_is_counted() -> Non
     pipeline.advance(T + 40)
     p = pipeline.published(T + 40)
     assert octets(p, STUB4) == 5_000 and p.stats["join_octets"]["repeated"] == 0
+
+
+def test_what_did_not_move_is_not_made_again_and_what_moved_is() -> None:
+    pipeline, h1 = started()
+    one, two = pipeline.published(T), pipeline.published(T + 1, {"udp": {"datagrams": 7}})
+    assert two.links is one.links and two.link_apps is one.link_apps
+    assert (two.time, two.stats["udp"]["datagrams"]) == (T + 1, 7)
+    pipeline.receive_flows(h1.report(T + 5, (T, T + 5, "10.1.4.9", "web", 1_000, 0, 0, 0)), T + 5)
+    three = pipeline.published(T + 5)
+    assert "web" in three.apps.name and len(three.agents) == 1
+    pipeline.advance(T + 30)
+    assert octets(pipeline.published(T + 30), STUB4) == 1_000
+    pipeline.receive_topology(diamond(2, T + 31, down=frozenset({(1, 3)})))
+    four = pipeline.published(T + 31)
+    assert not four.links.up[link(four, RIGHT)] and four.topology_version == 2
