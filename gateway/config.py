@@ -21,6 +21,7 @@ from ospf.config import AttachConfig
 from ospf.errors import OspfError
 
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
+Bits = Annotated[float, Meta(ge=0, le=1e15)]
 Octets = Annotated[int, Meta(ge=0, le=1000)]
 
 
@@ -50,16 +51,16 @@ class View(Section, frozen=True):
 class Links(Section, frozen=True):
     """Capacities in bits per second, by link id ("router:interface"); 0 = unknown."""
 
-    default_capacity_bits_per_second: Annotated[float, Meta(ge=0)] = 0.0
-    capacity: dict[str, Annotated[float, Meta(ge=0)]] = {}
+    default_capacity_bits_per_second: Bits = 0.0
+    capacity: dict[str, Bits] = {}
 
 
 class Snmp(Section, frozen=True):
     listen: tuple[str, ...] = ("udp://127.0.0.1:1161",)
     communities: dict[str, tuple[str, ...]] = {}
-    contact: str = ""
-    location: str = ""
-    name: str = "anemone"
+    contact: Annotated[str, Meta(max_length=255)] = ""
+    location: Annotated[str, Meta(max_length=255)] = ""
+    name: Annotated[str, Meta(max_length=255)] = "anemone"
     interface_type: Annotated[int, Meta(ge=1, le=300)] = 6  # ifType served; 6 is found by every NMS
 
 
@@ -80,7 +81,7 @@ class StoreSection(Section, frozen=True):
 
 
 class GatewayConfig(Section, frozen=True):
-    state_dir: str = "/var/lib/anemone"
+    state_dir: Annotated[str, Meta(min_length=1)] = "/var/lib/anemone"
     run_dir: str = ""  # empty: /run/anemone when writable, else state_dir
     ospf: Ospf = Ospf()
     collect: Collect = Collect()
@@ -114,17 +115,42 @@ def parse(tree: dict[str, Any], where: str = "configuration") -> GatewayConfig:
         raise ConfigError(f"{where}: {_explain(str(error))}") from error
     except OspfError as error:
         raise ConfigError(f"{where}: ospf.attach: {error}") from error
+    taken: set[tuple[str, str]] = set()
     for key, value in _endpoints(config):
         try:
-            endpoint(value)
+            scheme, _, _ = endpoint(value)
         except ConfigError as error:
             raise ConfigError(f"{where}: {key}: {error}") from None
+        if scheme != ("tcp" if key == "http.listen" else "udp"):
+            raise ConfigError(f"{where}: {key}: {value}: only udp:// so far")
+        if (key, value) in taken:
+            raise ConfigError(f"{where}: {key}: {value} is given twice")
+        taken.add((key, value))
+    _one_area(where, config.ospf)
     for community, sources in config.snmp.communities.items():
+        if not re.fullmatch(r"[!-~]{1,255}", community):
+            known = "1 to 255 printable ASCII characters without blanks"
+            raise ConfigError(f"{where}: snmp.communities: {community!r}: expected {known}")
+        if not sources:
+            raise ConfigError(f"{where}: snmp.communities.{community}: no prefix; expected one such as 127.0.0.0/8")
         for source in sources:
             _network(f"{where}: snmp.communities.{community}", source)
-    for router in config.names:
+    for router, name in config.names.items():
         _address(f"{where}: names.{router}", router)
+        if not name or not name.isprintable():
+            raise ConfigError(f"{where}: names.{router}: {name!r}: expected a name of printable characters")
     return config
+
+
+def _one_area(where: str, ospf: Ospf) -> None:
+    """Databases of several attachments are merged, so they must be of one area of one instance."""
+    interfaces = [one.interface for one in ospf.attach]
+    if len(set(interfaces)) < len(interfaces):
+        raise ConfigError(f"{where}: ospf.attach: {max(interfaces, key=interfaces.count)!r} is given twice")
+    if len({one.instance for one in ospf.attach}) > 1:
+        raise ConfigError(f"{where}: ospf.attach: several instances; one gateway follows one so far")
+    if len({one.area for one in ospf.attach if one.area is not None}) > 1:
+        raise ConfigError(f"{where}: ospf.attach: several areas; one gateway follows one so far")
 
 
 def _endpoints(config: GatewayConfig) -> list[tuple[str, str]]:
@@ -142,14 +168,15 @@ def endpoint(url: str) -> tuple[str, str, int]:
         port = parts.port
     except ValueError as error:
         raise ConfigError(f"{url!r}: {error}; expected udp://ADDRESS:PORT") from None
-    if parts.scheme not in ("udp", "tcp") or not parts.hostname or port is None or parts.path:
+    more = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in ("udp", "tcp") or not parts.hostname or not port or more:
         raise ConfigError(f"{url!r}: expected udp://ADDRESS:PORT, PORT 1-65535")
     return parts.scheme, parts.hostname, port
 
 
 def _network(key: str, text: str) -> None:
     try:
-        ipaddress.ip_network(text, strict=False)
+        ipaddress.ip_network(text)
     except ValueError as error:
         raise ConfigError(f"{key}: {error}; expected a prefix such as 127.0.0.0/8") from None
 

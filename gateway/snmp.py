@@ -76,7 +76,7 @@ class SnmpProcess:
         for url in self._config.snmp.listen:
             command += ["--listen", url]
         for community, sources in self._config.snmp.communities.items():
-            command += ["--community", f"{community}={','.join(sources)}"]
+            command += [f"--community={community}={','.join(sources)}"]
         command += ["--state", self._config.state_dir, "--parent", str(os.getpid())]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._started_at = time.monotonic()

@@ -78,3 +78,35 @@ def test_safe_defaults() -> None:
     assert not config.snmp.communities
     listening = [*config.snmp.listen, *config.collect.ipfix, "tcp://" + config.http.listen]
     assert {endpoint(url)[1] for url in listening} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        ({"collect": {"ipfix": ["udp://127.0.0.1:0"]}}, "PORT 1-65535"),
+        ({"collect": {"ipfix": ["udp://127.0.0.1:4739?x=1"]}}, "expected udp"),
+        ({"collect": {"ipfix": ["udp://me@127.0.0.1:4739"]}}, "expected udp"),
+        ({"collect": {"ipfix": ["udp://127.0.0.1:4739"] * 2}}, "given twice"),
+        ({"collect": {"ipfix": ["tcp://127.0.0.1:4739"]}}, "only udp"),
+        ({"snmp": {"listen": ["tcp://127.0.0.1:161"]}}, "only udp"),
+        ({"export": [{"to": "tcp://127.0.0.1:9995"}]}, "only udp"),
+        ({"links": {"default_capacity_bits_per_second": float("inf")}}, "links.default_capacity_bits_per_second"),
+        ({"links": {"capacity": {"10.0.0.1:if1": float("inf")}}}, "links.capacity"),
+        ({"snmp": {"communities": {"a b": ["127.0.0.0/8"]}}}, "without blanks"),
+        ({"snmp": {"communities": {"public": ["127.0.0.1/8"]}}}, "host bits"),
+        ({"snmp": {"communities": {"": ["127.0.0.0/8"]}}}, "without blanks"),
+        ({"snmp": {"communities": {"public": []}}}, "no prefix"),
+        ({"snmp": {"name": "x" * 256}}, "snmp.name"),
+        ({"state_dir": ""}, "state_dir"),
+        ({"names": {"10.0.0.1": "a\nb"}}, "printable"),
+        ({"ospf": {"attach": [{"interface": "a"}, {"interface": "a"}]}}, "given twice"),
+        ({"ospf": {"attach": [{"interface": "a", "instance": "x"}, {"interface": "b"}]}}, "several instances"),
+        (
+            {"ospf": {"attach": [{"interface": "a", "area": "0.0.0.1"}, {"interface": "b", "area": "0.0.0.2"}]}},
+            "several areas",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_by_check(tree: dict, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        parse(tree)

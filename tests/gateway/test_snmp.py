@@ -55,3 +55,10 @@ def test_without_a_community_nothing_listens(tmp_path: Path) -> None:
     snmp.publish(Pipeline(parse({}), 0.0).published(1.0))
     assert snmp._process is None and not clock.getDelayedCalls() and not list(tmp_path.glob("snmp.snapshot"))
     snmp.stop()
+
+
+def test_a_community_that_looks_like_an_option_is_none(tmp_path: Path, monkeypatch) -> None:
+    commands: list = []
+    monkeypatch.setattr("gateway.snmp.subprocess.Popen", lambda command, **rest: commands.append(command))
+    SnmpProcess(Clock(), config(tmp_path, **{"-x": ["127.0.0.0/8"]}), tmp_path)._spawn()
+    assert "--community=-x=127.0.0.0/8" in commands[0]
