@@ -31,6 +31,7 @@ class BinStats:
     future_records: int = 0
     old_starts: int = 0  # began before the late window: their octets go to what is left of their time
     forced: int = 0
+    clock_set_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Bins:
 
     def late(self, now: float) -> list[Window]:
         """What arrived for time already closed, once, gathered for a second, by the minute; oldest first."""
-        if not self._late or now < self._late_due:
+        if not self._late or 0 < self._late_due - now <= LATE_GATHER:
             return []
         self._late_due = now + LATE_GATHER
         flows = concat(FlowBatch, self._late)
@@ -109,6 +110,15 @@ class Bins:
             out.append(self._close_next())
             if not self._rows and now - self.closed_until > 100 * self.seconds:  # the process slept
                 self.closed_until = float(np.floor((now - grace) / self.seconds) * self.seconds)
+        return out
+
+    def set_back(self, now: float) -> list[Window]:
+        """After a step of the clock back by more than a bin: what waits, at once, and closing begins anew."""
+        if self.closed_until <= now + self.seconds:
+            return []
+        out = self.drain()
+        self.closed_until = float(np.floor(now / self.seconds) * self.seconds)
+        self.stats.clock_set_back += 1
         return out
 
     def drain(self) -> list[Window]:

@@ -127,7 +127,7 @@ class PipelineClock:
     def _keep(self, now: float) -> None:
         """Written before it is shown: what was served must not go back after a crash."""
         counted = len(self._closed.usage) > 0
-        if counted or now - self._flushed_at >= self._config.store.flush_seconds:
+        if counted or abs(now - self._flushed_at) >= self._config.store.flush_seconds:
             self._flush(now)
         if counted and not self._disk_slow:
             with self._turned:
@@ -138,7 +138,7 @@ class PipelineClock:
     def _show(self, now: float) -> None:
         closed = self._closed
         moved = bool(closed.bins) or len(closed.usage) > 0 or self._attachments.topologies != self._topologies
-        if moved or now - self._published_at >= REPUBLISH:
+        if moved or abs(now - self._published_at) >= REPUBLISH:  # abs: the clock may be set back
             self._publish(now, moved)
 
     def _export(self, now: float) -> None:
@@ -157,7 +157,7 @@ class PipelineClock:
             "pipeline": {"failures": self._failures, "usage_dropped": self._usage_dropped},
         }
         self.current = self._pipeline.published(now, stats)
-        if moved or now - self._snmp_at >= SNMP_REFRESH:
+        if moved or abs(now - self._snmp_at) >= SNMP_REFRESH:
             self._snmp_at = now
             self._snmp.publish(self.current)
 

@@ -29,7 +29,7 @@ class Complaints:
                 self._causes.pop(min(self._causes, key=lambda c: self._causes[c].last))
             self._causes[cause] = _Cause(now)
             return text
-        if now - known.last < self._interval:
+        if abs(now - known.last) < self._interval:  # abs: the clock may be set back
             known.suppressed += 1
             return None
         more = f" ({known.suppressed} more since)" if known.suppressed else ""

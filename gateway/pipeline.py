@@ -87,6 +87,7 @@ class Pipeline:
         self._indices: dict[int, list[int]] = {}  # ifIndex of every link row, by version: names may change later
         self._refused = 0
         self._shown: Published | None = None  # the last one published, None when a number has moved since
+        self._stepped: list[Window] = []  # what waited when the clock was set back
         self._last_window: Window | None = None
         self._counted: tuple[Window, Topology, Placed, Load] | None = None  # the last window over one topology
         self._rates = Rates.nothing()
@@ -97,6 +98,7 @@ class Pipeline:
 
     def receive_flows(self, datagrams: Iterable[tuple[bytes, Peer]], now: float) -> None:
         """Decode, normalise and keep until their bins close."""
+        self._stepped += self.bins.set_back(now)
         received = self.collector.receive(datagrams, now)
         # Options first: who reports, and the names, hold for the records that waited for the same templates.
         for session, records in sorted(received, key=lambda pair: pair[1].template.scope_count == 0):
@@ -138,7 +140,8 @@ class Pipeline:
         """Close what is due; counters move only here."""
         for kind, subject, detail in self.agents.changes(now):
             self._event(Event(now, kind, subject, detail))
-        late = self.bins.late(now)
+        late = self._stepped + self.bins.set_back(now) + self.bins.late(now)
+        self._stepped = []
         closed = self.bins.close(now, self.grace())
         done = self._count(late + closed, len(closed))
         if closed:
@@ -153,7 +156,8 @@ class Pipeline:
 
     def finish(self) -> Closed:
         """Count what still waits for its bin to close: before a stop, so that a restart loses nothing."""
-        return self._count(self.bins.drain(), 0)
+        late, self._stepped = self._stepped, []
+        return self._count(late + self.bins.drain(), 0)
 
     def _count(self, windows: list[Window], bins: int) -> Closed:
         usage: list[UsageBatch] = []

@@ -243,3 +243,23 @@ def test_what_did_not_move_is_not_made_again_and_what_moved_is() -> None:
     pipeline.receive_topology(diamond(2, T + 31, down=frozenset({(1, 3)})))
     four = pipeline.published(T + 31)
     assert not four.links.up[link(four, RIGHT)] and four.topology_version == 2
+
+
+def test_a_clock_set_back_stops_neither_counters_nor_rates() -> None:
+    pipeline, h1 = started()
+    for step in range(1, 9):
+        now = T + 5 * step
+        pipeline.receive_flows(h1.report(now, (now - 5, now, "10.1.4.9", "web", 1_000, 0, 0, 0)), now)
+        pipeline.advance(now)
+    before = octets(pipeline.published(T + 40), STUB4)
+    back = T - 3600
+    for step in range(1, 9):
+        now = back + 5 * step
+        pipeline.receive_flows(h1.report(now, (now - 5, now, "10.1.4.9", "web", 3_000, 0, 0, 0)), now)
+        pipeline.advance(now)
+    for extra in (45, 50, 55, 60):
+        pipeline.advance(back + extra)
+    p = pipeline.published(back + 60)
+    assert before <= octets(p, STUB4) == 8 * 1_000 + 8 * 3_000
+    assert p.watermark == back + 40 and pipeline.bins.stats.clock_set_back == 1
+    assert p.links.bits_per_second[link(p, STUB4)] == pytest.approx(6_000 * 8 / 10)
