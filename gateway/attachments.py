@@ -67,6 +67,7 @@ class Attachments:
         self._malformed: dict[int, int] = {}
         self.topologies = 0
         self.failures = 0
+        self.other_areas = 0  # databases left out of a version
 
     def start(self) -> None:
         for one in self._all:
@@ -142,10 +143,14 @@ class Attachments:
     def _cut_version(self) -> None:
         now = time.monotonic()
         newest: dict[Key, Lsa] = {}
-        area, instance = 0, "default"
+        # Databases of one area are merged; another area's would make a topology that does not exist.
+        first = next((one for one in self._all if len(one.listener.lsdb)), self._all[0])
+        area, instance = first.listener.lsdb.area, first.config.instance
         for one in self._all:
             lsdb = one.listener.lsdb
-            area, instance = lsdb.area, one.config.instance
+            if len(lsdb) and lsdb.area != area:
+                self._other_area(one, area, now)
+                continue
             for lsa in lsdb.lsas(now):
                 known = newest.get(lsa.key)
                 if known is None or is_newer(lsa.header, known.header) > 0:
@@ -164,10 +169,18 @@ class Attachments:
         self._pipeline.receive_topology(topology)
         self.topologies += 1
 
+    def _other_area(self, one: _Attachment, area: int, now: float) -> None:
+        self.other_areas += 1
+        where, other = one.config.interface, address_text(one.listener.lsdb.area)
+        text = f"{where}: area {other} is left out: one gateway follows one area so far, and it is {address_text(area)}"
+        line = self._complaints.say(f"area {where}", text, now)
+        if line:
+            log.error(line)
+
     def stats(self) -> dict[str, dict[str, float]]:
         """Counters per attachment."""
         out: dict[str, dict[str, float]] = {
-            "topology": {"versions": self.topologies, "failures": self.failures}
+            "topology": {"versions": self.topologies, "failures": self.failures, "other_areas": self.other_areas}
         }
         for number, one in enumerate(self._all):
             name = "ospf" if len(self._all) == 1 else f"ospf{number}"

@@ -12,6 +12,7 @@ from gateway.demo.enterprise import LISTENING_LAN, enterprise
 from gateway.demo.routers import SimulatedLan
 from gateway.pipeline import Pipeline
 from ospf.config import AttachConfig
+from tests.gateway.small import diamond_lsas
 from tests.gateway.test_udp import free_port
 
 
@@ -99,3 +100,19 @@ def test_a_clock_set_back_does_not_lose_a_topology(monkeypatch) -> None:
         attachments._make_version()
     assert [t.time for t in pipeline.history.versions] == [1000.0, 1000.0, 1001.0]
     assert attachments.failures == 0
+
+
+def test_the_database_of_another_area_is_not_merged(caplog) -> None:
+    pipeline = Pipeline(parse({}), 0.0)
+    ospf = Ospf((AttachConfig("udp://127.0.0.1:1"), AttachConfig("udp://127.0.0.1:2")))
+    attachments = Attachments(Reactor(), ospf, pipeline)
+    half = diamond_lsas()
+    for number, (one, lsas) in enumerate(zip(attachments._all, (half[:3], half[3:]), strict=True)):
+        one.listener.lsdb.area = number
+        one.listener.lsdb.lsas = lambda now, lsas=lsas: tuple(lsas)
+        one.listener.lsdb._live = 3
+    attachments._make_version()
+    attachments._make_version()
+    assert pipeline.history.current is not None and pipeline.history.current.n_routers == 3
+    assert attachments.stats()["topology"]["other_areas"] == 2 and attachments.failures == 0
+    assert len([r for r in caplog.records if "left out" in r.message]) == 1
