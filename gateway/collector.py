@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from heapq import nsmallest
 
 from exporters.ipfix.batch import RecordBatch
 from exporters.ipfix.decode import DecodeStats, SessionDecoder
@@ -16,6 +17,7 @@ from gateway.registry import AgentState
 
 Peer = tuple[str, int]
 IDLE_SECONDS = 1800.0  # RFC 7011 8.4: three times the usual template refresh
+ROOM_PAUSE = 0.1  # s
 
 
 @dataclass
@@ -37,6 +39,7 @@ class CollectorStats:
     octets: int = 0
     sessions_refused: int = 0
     sessions_expired: int = 0
+    sessions_evicted: int = 0  # for want of room, none of them an agent's
 
 
 class Collector:
@@ -47,7 +50,7 @@ class Collector:
         self._max = max_sessions
         self._gone = DecodeStats()  # counters of sessions that expired: nothing counted is lost
         self.stats = CollectorStats()
-        self._next_expiry = 0.0
+        self._next_expiry = self._room_at = 0.0
 
     def receive(
         self, datagrams: Iterable[tuple[bytes, Peer]], now: float
@@ -70,18 +73,35 @@ class Collector:
     def _session(self, peer: Peer, now: float) -> Session | None:
         session = self.sessions.get(peer)
         if session is None:
-            if len(self.sessions) >= self._max:
+            if len(self.sessions) >= self._max and not self._make_room(now):
                 self.stats.sessions_refused += 1
                 return None
             session = self.sessions[peer] = Session(peer, SessionDecoder(), now)
         return session
 
+    def _make_room(self, now: float) -> bool:
+        """Forget some of the longest silent peers that no agent speaks from: made-up ports keep nobody out.
+
+        At most ten times a second, because it looks at every session.
+        """
+        if 0 < self._room_at - now <= ROOM_PAUSE:
+            return False
+        self._room_at = now + ROOM_PAUSE
+        strangers = [s for s in self.sessions.values() if s.agent is None]
+        for session in nsmallest(max(self._max // 100, 1), strangers, key=lambda s: s.last_heard):
+            self._forget(session.peer)
+            self.stats.sessions_evicted += 1
+        return bool(strangers)
+
+    def _forget(self, peer: Peer) -> None:
+        _add(self._gone, self.sessions.pop(peer).decoder.stats)
+
     def _expire(self, now: float) -> None:
-        if now < self._next_expiry:
+        if 0 < self._next_expiry - now <= IDLE_SECONDS / 10:
             return
         self._next_expiry = now + IDLE_SECONDS / 10
         for peer in [p for p, s in self.sessions.items() if now - s.last_heard > IDLE_SECONDS]:
-            _add(self._gone, self.sessions.pop(peer).decoder.stats)
+            self._forget(peer)
             self.stats.sessions_expired += 1
 
     def decode_stats(self) -> dict[str, int]:

@@ -1,4 +1,7 @@
 from gateway.collector import IDLE_SECONDS, Collector
+from gateway.identity import ApplicationIds
+from gateway.normalize import Normalizer
+from gateway.registry import AgentRegistry
 from tests.gateway.agentwire import AgentWire
 
 T = 1_700_000_000.0
@@ -28,7 +31,19 @@ def test_rubbish_is_counted_and_nothing_stops() -> None:
 def test_sessions_are_bounded_and_silent_ones_forgotten_with_their_counters_kept() -> None:
     collector = Collector(max_sessions=2)
     collector.receive([(b"x", ("192.0.2.1", n)) for n in range(5)], T)
-    assert len(collector.sessions) == 2 and collector.stats.sessions_refused == 3
+    assert len(collector.sessions) == 2
+    assert (collector.stats.sessions_refused, collector.stats.sessions_evicted) == (2, 1)
     collector.receive([], T + IDLE_SECONDS + 1)
     assert not collector.sessions and collector.stats.sessions_expired == 2
-    assert collector.decode_stats()["malformed"] == 2
+    assert collector.decode_stats()["malformed"] == 3
+
+
+def test_made_up_peers_keep_no_agent_out_and_throw_none_out() -> None:
+    collector = Collector(max_sessions=50)
+    normalizer = Normalizer(ApplicationIds(), AgentRegistry(5.0), 5.0)
+    for second, wire in enumerate((AgentWire("h1", "10.1.1.10"), AgentWire("h2", "10.1.2.10"))):
+        for session, records in collector.receive(wire.report(T + second), T + second):
+            normalizer.normalize(session, records, T + second)
+        collector.receive([(b"x", ("192.0.2.1", n + 100 * second)) for n in range(100)], T + second + 0.5)
+    assert {p[0] for p, s in collector.sessions.items() if s.agent} == {"10.1.1.10", "10.1.2.10"}
+    assert len(collector.sessions) <= 50
