@@ -295,13 +295,27 @@ def matrix(published: Published, names: Names = NO_NAMES) -> list[Document]:
     return sorted(documents, key=lambda d: (-d["bits_per_second"], d["source"], d["destination"]))
 
 
-def events(published: Published, since: float | None = None) -> list[Document]:
+def events(published: Published, since: float | None = None, names: Names = NO_NAMES) -> list[Document]:
     """What happened, oldest first; `since` (seconds) is exclusive, so that a reader can ask from its last event on."""
-    return [event_document(event) for event in published.events if since is None or event.time > since]
+    return [event_document(event, names) for event in published.events if since is None or event.time > since]
 
 
-def event_document(event: Event) -> Document:
-    return {"time": rfc3339(event.time), "kind": event.kind, "subject": event.subject, "detail": event.detail}
+def event_document(event: Event, names: Names = NO_NAMES) -> Document:
+    """`subject` and `detail` with ids, and the same with the routers' names."""
+    return {
+        "time": rfc3339(event.time),
+        "kind": event.kind,
+        "subject": event.subject,
+        "detail": event.detail,
+        "subject_name": named(event.subject, names),
+        "detail_name": named(event.detail, names),
+    }
+
+
+def named(text: str, names: Names) -> str:
+    """Router ids in an event's words replaced by their names; `10.0.0.1:10.9.0.1` is a link of that router."""
+    words = [word.partition(":") for word in text.split(" ")]
+    return " ".join(names.get(head, head) + colon + tail for head, colon, tail in words)
 
 
 def status(published: Published, version: str) -> Document:

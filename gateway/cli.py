@@ -27,6 +27,10 @@ from gateway.errors import GatewayError
 OK, NO, USAGE = 0, 1, 2
 WATCH_SECONDS = 2.0
 PIPE_COLUMNS = 160  # width of tables that do not go to a terminal
+NOTHING = {  # what an empty answer means
+    "events": ": nothing happened",
+    "agents": ": no agent has reported; do their gateway = \"udp://...\" and our collect.ipfix agree?",
+}
 NEEDS_GATEWAY = "a store holds the links' history only: ask a running gateway, or use `anemone links --store`"
 
 Document = Any
@@ -98,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     links = question("links", "links, busiest first, with their applications", fetch_links)
     links.add_argument("--top", type=count, metavar="N", help="only the N busiest")
     links.add_argument("--app", metavar="NAME", help="only links that carry this application, by its rate")
-    links.add_argument("--router", metavar="RID", help="only links of this router")
+    links.add_argument("--router", metavar="RID", help="only links of this router (id; of a gateway also name)")
     links.add_argument("--at", metavar="TIME", help=f"as it was then: {moment}")
     links.add_argument("--watch", action="store_true", help=f"show again every {WATCH_SECONDS:g} s until Ctrl-C")
     question("link", "everything about one link", fetch_link).add_argument(
@@ -254,7 +258,7 @@ def ask(arguments: argparse.Namespace) -> int:
     elif document:
         console().print(picture(arguments, document))
     else:
-        print(f"anemone: nothing found for `{arguments.verb}`", file=sys.stderr)
+        print(f"anemone: nothing found for `{arguments.verb}`{NOTHING.get(arguments.verb, '')}", file=sys.stderr)
     return OK if document else NO
 
 

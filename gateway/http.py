@@ -225,13 +225,20 @@ class Answers:
         at, top = given.moment("at", published.time), given.text("top")
         app, router = given.text("app"), given.text("router")
         count = None if top is None else query.whole_number("top", top)
-        wanted = None if router is None else query.router_id("router", router)
+        wanted = None if router is None else self._router(router)
         if at is None:
             return api.links(published, self._sources.names, top=count, app=app, router=wanted)
         if self._sources.history is None:
             raise NothingFound("at", "this gateway keeps no history", "ask without `at`")
         then = api.with_names(published, self._sources.history(at), self._sources.names)
         return api.select(then, top=count, app=app, router=wanted)
+
+    def _router(self, text: str) -> str:
+        """The router id, given as that or as the name shown."""
+        for router, name in self._sources.names.items():
+            if name == text:
+                return router
+        return query.router_id("router", text)
 
     def _path(self, published: Published, given: Arguments) -> Any:
         source, destination = given.required("src"), given.required("dst")
@@ -246,7 +253,7 @@ class Answers:
 
     def _topology_diff(self, published: Published, given: Arguments) -> Any:
         old, new = (query.moment(name, given.required(name), published.time) for name in ("from", "to"))
-        return network_api.changes(self._held("from", old), self._held("to", new))
+        return network_api.changes(self._held("from", old), self._held("to", new), self._sources.names)
 
     def _held(self, name: str, at: float) -> Topology | None:
         if self._sources.topology_at is None:
@@ -254,7 +261,7 @@ class Answers:
         return self._sources.topology_at(at)
 
     def _events(self, published: Published, given: Arguments) -> Any:
-        return api.events(published, given.moment("since", published.time))
+        return api.events(published, given.moment("since", published.time), self._sources.names)
 
 
 class Arguments:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gateway.api import Document, link_id
+from gateway.api import NO_NAMES, Document, event_document, link_id
 from gateway.attachment import LongestPrefixMatch
-from gateway.published import Published
+from gateway.published import Event, Published
 from gateway.query import NothingFound
 from gateway.units import rfc3339
 from ospf.history import diff as topology_diff
@@ -89,13 +89,13 @@ def topology(held: Topology | None, names: Mapping[str, str]) -> Document:
     }
 
 
-def changes(old: Topology | None, new: Topology | None) -> list[Document]:
+def changes(old: Topology | None, new: Topology | None, names: Mapping[str, str] = NO_NAMES) -> list[Document]:
     """What happened between two versions."""
     old, new = known(old), known(new)
     if old.version == new.version:
         return []
     return [
-        {"time": rfc3339(event.time), "kind": event.kind, "subject": event.subject, "detail": event.detail}
+        event_document(Event(event.time, event.kind, event.subject, event.detail), names)
         for event in topology_diff(old, new)
     ]
 

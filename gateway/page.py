@@ -171,8 +171,8 @@ def page_model(published: Published, version: str, names: Mapping[str, str]) -> 
                 units.clock(event.time)[11:],
                 "bad" if event.kind in BAD_EVENTS else "good" if event.kind in GOOD_EVENTS else "plain",
                 event.kind.replace("_", " "),
-                _named(event.subject, names),
-                _named(event.detail, names),
+                api.named(event.subject, names),
+                api.named(event.detail, names),
             )
             for event in reversed(published.events[-LAST_EVENTS:])
         ),
@@ -274,12 +274,6 @@ def _app_row(app: api.Document, colours: dict[str, str], biggest: float) -> AppR
         units.octets(app["octets"]),
         100 * app["bits_per_second"] / biggest if biggest else 0.0,
     )
-
-
-def _named(text: str, names: Mapping[str, str]) -> str:
-    """Router ids in an event's words replaced by their names; `10.0.0.1:10.9.0.1` is a link of that router."""
-    words = [word.partition(":") for word in text.split(" ")]
-    return " ".join(names.get(head, head) + colon + tail for head, colon, tail in words)
 
 
 @lru_cache(maxsize=1)

@@ -109,7 +109,7 @@ class Agent:
 @dataclass(frozen=True)
 class Event:
     time: float
-    kind: str  # link_up link_down cost_changed router_up router_down prefix_added prefix_removed agent_up agent_lost ...
+    kind: str  # link_up link_down cost_changed router_up router_down prefix_added prefix_removed agent_lost ...
     subject: str
     detail: str
 

@@ -53,7 +53,11 @@ def address(field: str, text: str) -> int:
 
 def router_id(field: str, text: str) -> str:
     """A dotted router id, normalised."""
-    return str(ipaddress.IPv4Address(address(field, text)))
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        remedy = "`anemone routers` lists them: give an id or a name"
+        raise QueryError(field, f"{_shown(text)} is neither a router id nor a router's name", remedy) from None
 
 
 def moment(field: str, text: str, now: float) -> float:

@@ -317,6 +317,10 @@ def read_links(path: str | Path, at: float | None = None) -> list[dict[str, Any]
         raise GatewayError(
             f"--store {path}: {error}; a running gateway holds it: ask that one with --gateway URL, or copy the file"
         ) from error
+    except sqlite3.DatabaseError as error:
+        raise GatewayError(
+            f"--store {path}: {error}; give the gateway's state_dir or its anemone.sqlite"
+        ) from error
 
 
 def _links_at(conn: sqlite3.Connection, at: float | None) -> list[dict[str, Any]]:

@@ -274,8 +274,8 @@ def events(documents: Sequence[Document]) -> RenderableType:
         table.add_row(
             plain(when(d["time"])),
             plain(kind.replace("_", " "), style),
-            plain(d["subject"]),
-            plain(d["detail"]),
+            plain(d["subject_name"]),
+            plain(d["detail_name"]),
         )
     return table
 

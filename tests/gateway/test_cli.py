@@ -61,6 +61,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         (["topology", "--at", "now-15m"], "version"),
         (["topology", "--diff", "now-15m", "now"], "router up"),
         (["events"], "link down"),
+        (["events"], "north:10.0.0.5"),
         (["events", "--since", "now-250s"], "link up"),
         (["status"], "15 of 15 links up"),
     ],
@@ -92,6 +93,14 @@ def test_the_answer_is_no(run: Run, url: str, verb: list[str], word: str) -> Non
     assert word in shown.err
 
 
+def test_a_router_goes_by_id_or_name(run: Run, url: str) -> None:
+    by_id = run("links", "--router", "10.255.0.1", "--json", "--gateway", url)
+    assert by_id.code == 0
+    assert json.loads(run("links", "--router", "north", "--json", "--gateway", url).out) == json.loads(by_id.out)
+    refused = run("links", "--router", "nowhere", "--gateway", url)
+    assert (refused.code, "neither a router id nor a router's name" in refused.err) == (2, True)
+
+
 def test_nothing_as_json_is_still_a_document(run: Run, url: str) -> None:
     shown = run("links", "--app", "no such", "--json", "--gateway", url)
     assert (shown.code, json.loads(shown.out)) == (1, [])
@@ -101,7 +110,7 @@ def test_nothing_as_json_is_still_a_document(run: Run, url: str) -> None:
     ("verb", "word"),
     [
         (["links", "--at", "yesterday"], "RFC 3339"),
-        (["links", "--router", "core-1"], "not an IPv4 address"),
+        (["links", "--router", "core-1"], "neither a router id nor"),
         (["links", "--top", "0"], "not a count"),
         (["path", "a", "b"], "src"),
         (["topology", "--at", "now", "--diff", "now", "now"], "not allowed"),
@@ -159,6 +168,15 @@ def test_a_store_is_read_without_a_gateway(run: Run, monkeypatch: pytest.MonkeyP
     refused = run("routers", "--store", "x")
     assert refused.code == 2
     assert "running gateway" in refused.err
+
+
+def test_what_is_no_store_is_2(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("no database\n" * 100)
+    shown = run("links", "--store", str(file))
+    assert shown.code == 2
+    assert "not a database" in shown.err
+    assert "state_dir" in shown.err
 
 
 def test_a_missing_store_is_2(run: Run, tmp_path: Path) -> None:
