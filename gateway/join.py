@@ -99,6 +99,11 @@ def place(flows: FlowBatch, routing: Routing, agents: AgentRegistry) -> Placed:
     gateways = np.zeros(count, dtype=np.uint32)
     if sent.any():
         gateways[sent] = agents.first_hops(flows["agent"][sent], flows["source"][sent])
+    # The host is where its gateway is, whatever address it sends from (design: attaches at the agent's position).
+    hop = np.where(gateways > 0, routing.prefixes.lookup(gateways), -1)
+    moved = (hop >= 0) & (hop != source) & ~by_prefix.outside[hop]
+    vertex[moved], entry[moved] = by_prefix.vertex[hop[moved]], by_prefix.link[hop[moved]]
+    ambiguous[moved], assumed[moved] = by_prefix.several[hop[moved]], False
     _first_hop_entry(topology, gateways, vertex, entry, ambiguous)
 
     tally: dict[str, int] = {}
@@ -106,7 +111,8 @@ def place(flows: FlowBatch, routing: Routing, agents: AgentRegistry) -> Placed:
     def note(reason: str, mask: NDArray[np.bool_]) -> None:
         tally[reason] = int(octets[mask].sum())
 
-    on_link = (source == destination) & (source >= 0) & ~by_prefix.outside[source]
+    neighbor = (source == destination) | (moved & (hop == destination))
+    on_link = neighbor & (destination >= 0) & ~by_prefix.outside[destination]
     no_source = (vertex < 0) & ~on_link
     no_destination = (destination < 0) & ~no_source & ~on_link
     good = ~(on_link | no_source | no_destination)

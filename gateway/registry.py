@@ -182,14 +182,23 @@ class AgentRegistry:
         return covered
 
     def first_hops(self, agents: NDArray[np.int32], addresses: U4) -> U4:
-        """Default gateway each (agent, own address) uses, 0 where unknown; uint32[n]."""
+        """Default gateway each (agent, local address) uses, 0 where unknown; uint32[n].
+
+        An address without one, or that the agent does not list (a virtual address, a container behind it), leaves
+        by the agent's own; unless another agent lists it, whose records then came by way of this one's session.
+        """
         key = (agents.astype(np.int64) << 32) | addresses.astype(np.int64)
         unique, inverse = np.unique(key, return_inverse=True)
         found = np.zeros(len(unique), dtype=np.uint32)
+        owners = {address: agent for agent in self._agents.values() for address in agent.gateways}
         for row, value in enumerate(unique.tolist()):
             agent = self._by_index.get(value >> 32)
-            if agent is not None:
-                found[row] = agent.gateways.get(value & 0xFFFFFFFF, 0)
+            if agent is None:
+                continue
+            address = value & 0xFFFFFFFF
+            if address not in agent.gateways:
+                agent = owners.get(address, agent)
+            found[row] = agent.gateways.get(address, 0) or next((g for g in agent.gateways.values() if g), 0)
         gateways: U4 = found[inverse]
         return gateways
 

@@ -103,3 +103,23 @@ def test_sums_are_conserved_over_many_flows(n: int) -> None:
     for app in range(3, 9):
         mine = sum(r[5] for r in rows if r[4] == app and r[2].split(".")[2] != r[3].split(".")[2])
         assert sum(v for (name, a), v in out.items() if "/24" in name and a == app) == pytest.approx(mine)
+
+
+def test_a_host_is_where_its_gateway_is_whatever_address_it_sends_from() -> None:
+    agents = AgentRegistry(5.0)
+    agent = agents.hear(b"x" * 16, 0.0)
+    for address in ("10.1.1.10", "10.1.3.9"):  # the second one on a LAN by which it has no gateway
+        agents.attach(agent, ip(address), ip("10.1.1.1") if address == "10.1.1.10" else 0)
+    topology = diamond()
+    routing = Routing.of(topology, list(range(1, len(topology.links) + 1)))
+    batch = flows(
+        (0, 1, "172.17.0.2", "10.1.4.9", 1, 1000, 0, agent.index, 1),  # a container behind it
+        (0, 1, "10.1.2.80", "10.1.4.9", 1, 1000, 0, agent.index, 1),  # a virtual address of another LAN
+        (0, 1, "10.1.2.80", "10.1.1.77", 1, 30, 0, agent.index, 1),  # to its own LAN
+        (0, 1, "10.1.3.9", "10.1.3.44", 1, 7, 0, agent.index, 1),  # to its other LAN
+        (0, 1, "10.1.3.9", "10.1.4.9", 1, 1000, 0, agent.index, 1),
+    )
+    placed = place(batch, routing, agents)
+    r1 = topology.router_vertex[ip("10.255.0.1")]
+    assert [placed.vertex[p] if p >= 0 else -1 for p in placed.pair.tolist()] == [r1, r1, -1, -1, r1]
+    assert placed.octets["on_link"] == 37 and placed.octets["source_unknown"] == 0

@@ -20,7 +20,7 @@ def test_first_hops_belong_to_the_agent_not_the_address() -> None:
     for name, gateway in ((b"a", "10.1.1.1"), (b"b", "10.1.1.2")):
         agents.attach(agents.hear(name * 16, 0.0), ip("10.1.1.100"), ip(gateway))
     found = agents.first_hops(np.array([0, 1, 1, 7], np.int32), np.array([ip("10.1.1.100")] * 2 + [1, 1], np.uint32))
-    assert found.tolist() == [ip("10.1.1.1"), ip("10.1.1.2"), 0, 0]
+    assert found.tolist() == [ip("10.1.1.1"), ip("10.1.1.2"), ip("10.1.1.2"), 0]
 
 
 def test_silence_is_an_event_once_and_so_is_the_return() -> None:
