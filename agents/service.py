@@ -25,7 +25,7 @@ from agents.budget import Wakefulness
 from agents.config import AgentConfig
 from agents.conntrack import ConntrackDeltas
 from agents.datagramtable import DatagramTable
-from agents.errors import NetlinkError
+from agents.errors import AgentsError, NetlinkError
 from agents.hostaddresses import HostAddresses
 from agents.lookup import FlowLookup
 from agents.owners import Owner, OwnerDirectory
@@ -86,7 +86,10 @@ class AgentService:
             mtu=config.mtu,
             template_refresh_seconds=config.template_refresh_seconds,
         )
-        self._sender = UdpSender(*config.gateway_address())
+        try:
+            self._sender = UdpSender(*config.gateway_address())
+        except OSError as error:
+            raise AgentsError(f"gateway: {config.gateway}: {error.strerror}") from error
         self._names = ApplicationNames(config.max_applications)
         self._processes = ProcessTable()
         self._directory = OwnerDirectory(

@@ -37,6 +37,16 @@ def test_it_needs_neither_the_gateway_nor_its_packages() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=30)
 
 
+def test_a_gateway_without_an_address_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text('gateway = "udp://gateway.invalid:4739"\n')
+    child = subprocess.run(
+        [sys.executable, "-m", "agents.cli", "-c", str(config)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert child.returncode == 1
+    assert "gateway: udp://gateway.invalid:4739: " in child.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_reports_and_ends_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     """In this namespace with whatever rights the tests have; the host's record comes first of all."""
