@@ -23,6 +23,9 @@ from ospf.errors import OspfError
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 Bits = Annotated[float, Meta(ge=0, le=1e15)]
 Octets = Annotated[int, Meta(ge=0, le=1000)]
+WORDS = {
+    "object": "a table", "array": "an array [...]", "str": "a string", "int": "a whole number", "float": "a number",
+}  # fmt: skip
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -197,21 +200,32 @@ def _explain(message: str) -> str:
         dotted = f"{key}.{unknown.group(1)}" if key else unknown.group(1)
         known = ", ".join(_known_keys(key))
         return f"{dotted}: unknown key; known here: {known}"
+    if text.startswith("Invalid enum value"):
+        text += "; allowed: " + ", ".join(map(repr, getattr(_type_at(key), "__args__", ())))
+    elif text == "Expected `array`, got `object`" and _struct(_type_at(key)) is not None:
+        text += f"; write [[{key}]], it may stand several times"
+    text = re.sub("^Object missing required field (`.*?`)", r"the key \1 is missing", text)
+    text = re.sub("`(object|array|str|int|float)`", lambda found: WORDS[found.group(1)], text)
     return f"{key}: {text}" if key else text
 
 
 def _known_keys(dotted: str) -> list[str]:
+    return [f.name for f in msgspec.structs.fields(_struct(_type_at(dotted)) or GatewayConfig)]
+
+
+def _type_at(dotted: str) -> Any:
+    """The type of the key at `dotted`."""
     kind: Any = GatewayConfig
     for part in re.sub(r"\[.*?\]", "", dotted).split("."):
-        if not part:
-            continue
-        fields = {f.name: f.type for f in msgspec.structs.fields(kind)}
-        kind = fields.get(part, kind)
-        arguments = [
-            a for a in getattr(kind, "__args__", ()) if isinstance(a, type) and issubclass(a, msgspec.Struct)
-        ]
-        kind = arguments[0] if arguments else kind
-    return [f.name for f in msgspec.structs.fields(kind)]
+        table = _struct(kind)
+        kind = {f.name: f.type for f in msgspec.structs.fields(table)}.get(part, kind) if table else kind
+    return kind
+
+
+def _struct(kind: Any) -> Any:
+    """The table `kind` is or holds; None: neither."""
+    found = [a for a in (kind, *getattr(kind, "__args__", ())) if isinstance(a, type) and issubclass(a, msgspec.Struct)]
+    return found[0] if found else None
 
 
 def dump(config: GatewayConfig) -> str:

@@ -49,7 +49,10 @@ def test_dump_is_toml_that_loads_to_the_same() -> None:
     [
         ({"bla": 1}, r"bla: unknown key; known here: state_dir"),
         ({"ospf": {"attach": [{"interface": "lan", "mod": "x"}]}}, r"ospf\.attach\[0\]\.mod: unknown key; .*mode"),
-        ({"ospf": {"attach": [{"interface": "lan", "mode": "x"}]}}, r"ospf\.attach\[0\]\.mode"),
+        ({"ospf": {"attach": [{"interface": "lan", "mode": "x"}]}}, r"attach\[0\]\.mode: .*'passive', 'burst', 'full'"),
+        ({"ospf": {"attach": {"interface": "lan"}}}, r"ospf\.attach: Expected an array .* write \[\[ospf\.attach\]\]"),
+        ({"export": {"to": "udp://127.0.0.1:1"}}, r"write \[\[export\]\]"),
+        ({"snmp": {"communities": ["public"]}}, r"snmp\.communities: Expected a table, got an array"),
         ({"ospf": {"attach": [{"interface": ""}]}}, r"interface: empty"),
         ({"view": {"bin_seconds": 0}}, r"view\.bin_seconds: .*>= 1"),
         ({"snmp": {"listen": ["127.0.0.1"]}}, r"snmp\.listen: .*udp://ADDRESS:PORT"),
