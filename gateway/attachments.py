@@ -9,8 +9,10 @@ from typing import Any
 
 from gateway.complaints import Complaints
 from gateway.config import Ospf
+from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
 from ospf.config import AttachConfig
+from ospf.errors import OspfError
 from ospf.listener import Listener
 from ospf.lsa import Key, Lsa, is_newer
 from ospf.rawsocket import open_attachment
@@ -18,6 +20,7 @@ from ospf.topology import build_topology
 from ospf.wire import address_text
 
 CUT = 0.05  # s between two topology versions
+SILENCE = 60.0  # s without any OSPF packet since the start, after which the log asks why
 log = logging.getLogger("anemone.ospf")
 
 
@@ -30,6 +33,7 @@ class _Attachment:
         self.socket: Any = None
         self._owner = owner
         self.timer: Any = None
+        self.silence: Any = None
 
     def fileno(self) -> int:
         return int(self.socket.fileno())
@@ -71,8 +75,12 @@ class Attachments:
 
     def start(self) -> None:
         for one in self._all:
-            one.socket = open_attachment(one.config)
+            try:
+                one.socket = open_attachment(one.config)
+            except OspfError as error:
+                raise GatewayError(f"ospf.attach: {error}") from error
             self._reactor.addReader(one)
+            one.silence = self._reactor.callLater(SILENCE, self._silent, one)
             self.turn(one, time.monotonic())
 
     def stop(self) -> None:
@@ -82,6 +90,8 @@ class Attachments:
             self._reactor.removeReader(one)
             if one.timer is not None and one.timer.active():
                 one.timer.cancel()
+            if one.silence.active():
+                one.silence.cancel()
             now = time.monotonic()
             one.listener.leave(now)
             for destination, payload in one.listener.packets_to_send(now):
@@ -106,6 +116,14 @@ class Attachments:
         except Exception:
             self.failed(one.config.interface, now)
             one.timer = self._reactor.callLater(1.0, self._timeout, one)
+
+    def _silent(self, one: _Attachment) -> None:
+        if not one.listener.stats.packets:
+            log.warning(
+                "%s: no OSPF packet in %.0f s; is an OSPF router on this segment, and multicast not filtered?",
+                one.config.interface,
+                SILENCE,
+            )
 
     def _drain(self, one: _Attachment, now: float) -> None:
         for destination, payload in one.listener.packets_to_send(now):

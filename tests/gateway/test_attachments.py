@@ -3,13 +3,15 @@
 import socket
 import time
 
+import pytest
 from twisted.internet.task import Clock
 
-from gateway.attachments import CUT, Attachments
+from gateway.attachments import CUT, SILENCE, Attachments
 from gateway.config import Ospf, parse
 from gateway.demo.area import SimulatedArea
 from gateway.demo.enterprise import LISTENING_LAN, enterprise
 from gateway.demo.routers import SimulatedLan
+from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
 from ospf.config import AttachConfig
 from tests.gateway.small import diamond_lsas
@@ -116,3 +118,23 @@ def test_the_database_of_another_area_is_not_merged(caplog) -> None:
     assert pipeline.history.current is not None and pipeline.history.current.n_routers == 3
     assert attachments.stats()["topology"]["other_areas"] == 2 and attachments.failures == 0
     assert len([r for r in caplog.records if "left out" in r.message]) == 1
+
+
+def test_a_silent_segment_is_told_once(caplog) -> None:
+    reactor = Reactor()
+    where = f"udp://127.0.0.1:{free_port()}"
+    attachments = Attachments(reactor, Ospf((AttachConfig(where),)), Pipeline(parse({}), time.time()))
+    attachments.start()
+    reactor.advance(SILENCE - 1)
+    assert "no OSPF packet" not in caplog.text
+    reactor.advance(2)
+    reactor.advance(2 * SILENCE)
+    assert caplog.text.count(f"{where}: no OSPF packet in 60 s") == 1
+    attachments.stop()
+    assert not [call for call in reactor.getDelayedCalls() if call.active()]
+
+
+def test_an_interface_that_is_not_there_is_named_with_its_key() -> None:
+    attachments = Attachments(Reactor(), Ospf((AttachConfig("nowhere0"),)), Pipeline(parse({}), time.time()))
+    with pytest.raises(GatewayError, match=r"^ospf\.attach: nowhere0|^ospf\.attach: .*CAP_NET_RAW"):
+        attachments.start()
