@@ -79,6 +79,7 @@ class PipelineClock:
         now = time.time()
         self._try(self._receive, now)
         self._try(self._finish, now)
+        self._try(self._export, now)
         try:
             self._give(now, STOP_WITHIN)
             self._writes.put(None, timeout=STOP_WITHIN)
@@ -116,7 +117,8 @@ class PipelineClock:
         self._remember(self._closed.usage)
 
     def _finish(self, now: float) -> None:
-        self._remember(self._pipeline.finish().usage)
+        self._closed = self._pipeline.finish()
+        self._remember(self._closed.usage)
 
     def _remember(self, usage: UsageBatch) -> None:
         if len(usage):

@@ -18,6 +18,7 @@ from gateway.published import Published
 
 ODID = 1
 BURST = 24  # datagrams
+MOST_WAITING = 100_000  # datagrams, some 140 MB; the oldest go first
 PAUSE = 0.005  # s: 4,800 datagrams a second, some 70,000 records
 
 
@@ -33,6 +34,7 @@ class _Destination:
         self._reactor = reactor
         self._timer: Any = None
         self._waiting: deque[bytes] = deque()
+        self.dropped = 0  # datagrams that came faster than the pace lets go
         self._pump_call: Any = None
 
     def send(self, hops: HopBatch, published: Published, now: float) -> None:
@@ -44,6 +46,9 @@ class _Destination:
 
     def _turn(self, now: float) -> None:
         self._waiting.extend(self.process.datagrams_to_send(now))
+        while len(self._waiting) > MOST_WAITING:  # the collector sees the gap in the sequence numbers
+            self._waiting.popleft()
+            self.dropped += 1
         if self._pump_call is None:
             self._pump()
         if self._timer is not None and self._timer.active():
@@ -95,4 +100,5 @@ class Exports:
         for one in self._destinations:
             for name, value in (*asdict(one.process.stats).items(), *asdict(one.sender.stats).items()):
                 sums[name] = sums.get(name, 0) + value
+            sums["dropped_waiting"] = sums.get("dropped_waiting", 0) + one.dropped
         return sums

@@ -78,6 +78,16 @@ def run_directory(config: GatewayConfig) -> Path:
     return path
 
 
+def stop_all(started: list[Component]) -> None:
+    """Last started, first stopped.  One that fails does not keep the others running."""
+    while started:
+        component = started.pop()
+        try:
+            component.stop()
+        except Exception:
+            log.exception("%s: stop failed, going on", type(component).__name__)
+
+
 def run(config: GatewayConfig) -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, GatewayError when it cannot start."""
     from twisted.internet import asyncioreactor
@@ -119,22 +129,22 @@ def run(config: GatewayConfig) -> int:
     ]
     started: list[Component] = []
 
-    def stop_all() -> None:
-        while started:
-            started.pop().stop()
-
     try:
         for component in components:
             component.start()
             started.append(component)
     except (GatewayError, OspfError, OSError) as error:
-        stop_all()
+        stop_all(started)
         raise GatewayError(str(error)) from error
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: reactor.callFromThread(reactor.stop))
-    reactor.addSystemEventTrigger("before", "shutdown", stop_all)
+    reactor.addSystemEventTrigger("before", "shutdown", stop_all, started)
     log.info(
-        "running: snmp %s, http %s, ipfix %s", config.snmp.listen, config.http.listen, config.collect.ipfix
+        "running: ospf on %s, ipfix %s, snmp %s, http %s",
+        ", ".join(attach.interface for attach in config.ospf.attach) or "nothing: no [[ospf.attach]], no link loads",
+        ", ".join(config.collect.ipfix),
+        ", ".join(config.snmp.listen),
+        config.http.listen,
     )
     reactor.run(installSignalHandlers=False)
     return 0

@@ -20,7 +20,11 @@ from tests.gateway.test_view import usage
 class Fakes:
     def __init__(self, tmp_path: Path) -> None:
         self.reactor = Clock()
-        self.config = parse({"state_dir": str(tmp_path), "store": {"flush_seconds": 0.5}})
+        self.config = parse({
+                "state_dir": str(tmp_path),
+                "store": {"flush_seconds": 0.5},
+                "export": [{"to": "udp://127.0.0.1:9"}],
+            })
         self.store = Store(tmp_path)
         self.pipeline_remembered = self.store.open()
         self.pipeline = Pipeline(self.config, 0.0, self.pipeline_remembered)
@@ -121,8 +125,11 @@ def test_a_stop_counts_and_writes_what_has_come(tmp_path: Path) -> None:
     fakes.pipeline.receive_topology(diamond(1, now))
     fakes.clock.start()
     fakes.datagrams = AgentWire("h1", "10.1.1.10").report(now, (now - 2, now, "10.1.4.9", "web", 1000, 1, 0, 0))
+    exported: list = []
+    fakes.exports.send = lambda hops, *rest: exported.append(hops)
     fakes.clock.stop()
     fakes.store.close()
+    assert exported and len(exported[0])
     again = Store(tmp_path)
     assert again.open().counters.octets.max() == 1014
     again.close()

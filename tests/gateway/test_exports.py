@@ -69,3 +69,16 @@ def test_without_destinations_nothing_is_done() -> None:
     exports.start()
     assert exports.stats() == {"destinations": 0}
     exports.stop()
+
+
+def test_what_waits_for_the_pace_is_bounded_and_counted(monkeypatch) -> None:
+    monkeypatch.setattr("gateway.exports.MOST_WAITING", 20)
+    batch, published = hops(2000)
+    clock = Clock()
+    exports = Exports(clock, (Export(to="udp://127.0.0.1:9"),))
+    exports.start()
+    for second in range(5):
+        exports.send(batch, published, T + 20 + second)
+    assert len(exports._destinations[0]._waiting) <= 20
+    assert exports.stats()["dropped_waiting"] > 100
+    exports.stop()

@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from gateway.config import parse
 from gateway.errors import GatewayError
-from gateway.service import run_directory
+from gateway.service import run_directory, stop_all
 from tests.gateway.running import RunningGateway, wait_for
 from tests.require import require_programs
 
@@ -283,3 +284,18 @@ def test_run_directory(tmp_path: Path) -> None:
     config = parse({"state_dir": str(tmp_path), "run_dir": str(tmp_path / "r")})
     assert run_directory(config) == tmp_path / "r" and (tmp_path / "r").is_dir()
     assert issubclass(GatewayError, Exception)
+
+
+def test_a_stop_that_fails_does_not_keep_the_others_running(caplog) -> None:
+    stopped: list[str] = []
+
+    def component(name: str):
+        def stop() -> None:
+            stopped.append(name)
+            if name == "b":
+                raise OSError("no")
+
+        return SimpleNamespace(stop=stop)
+
+    stop_all([component(name) for name in "abc"])
+    assert stopped == ["c", "b", "a"] and "stop failed" in caplog.text
