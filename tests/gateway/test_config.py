@@ -1,3 +1,4 @@
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ state_dir = "/var/lib/anemone"
 interface = "lan"
 mode = "burst"                        # passive | burst | full
 [collect]
-ipfix = ["udp://10.0.100.9:4739"]     # also tcp:// and tls://
+ipfix = ["udp://10.0.100.9:4739"]
 [view]
 bin_seconds = 10
 l2_overhead_octets = 14               # added per packet, so that octets compare with ifHCOutOctets
@@ -22,8 +23,8 @@ communities = { public = ["127.0.0.0/8"] }
 listen = "127.0.0.1:8161"
 [[export]]
 to = "udp://127.0.0.1:9995"
-format = "ipfix"                      # ipfix | netflow9 | netflow5
-profile = "all-hops"                  # all-hops | edge | routers
+format = "ipfix"
+profile = "all-hops"
 """
 
 
@@ -113,3 +114,10 @@ def test_safe_defaults() -> None:
 def test_what_cannot_work_is_refused_by_check(tree: dict, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         parse(tree)
+
+
+def test_the_sample_is_sound_with_and_without_its_comments() -> None:
+    sample = (Path(__file__).resolve().parents[2] / "packaging" / "gateway.toml").read_text(encoding="utf-8")
+    parse(tomllib.loads(sample))
+    full = parse(tomllib.loads(re.sub(r'^# (\[|[a-z_"0-9].* = )', r"\1", sample, flags=re.M)))
+    assert full.links.capacity and full.links.default_capacity_bits_per_second and full.names
