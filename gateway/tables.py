@@ -171,14 +171,14 @@ def agents(documents: Sequence[Document]) -> RenderableType:
     table.add_column("state", no_wrap=True)
     table.add_column("addresses", min_width=LEAST)
     table.add_column("gateway", no_wrap=True)
-    for name in ("last report", "records", "lost", "layer"):
+    for name in ("last report", "records", "lost"):
         table.add_column(name, justify="right", no_wrap=True)
     for d in documents:
         table.add_row(
             plain(d["name"] or d["id"]), plain("live", "green") if d["live"] else plain("silent", "red"),
             elastic(", ".join(d["addresses"])), plain(d["gateway"] or "-"),
             plain(units.duration(d["age_seconds"]) + " ago"), plain(f"{d['records']:,}"),
-            plain(f"{d['lost']:,}", "red" if d["lost"] else ""), plain(d["layer"]),
+            plain(f"{d['lost']:,}", "red" if d["lost"] else ""),
         )  # fmt: skip
     return table
 
