@@ -169,7 +169,9 @@ class Normalizer:
         """Start and end, seconds on the gateway's clock; the skew is export time against arrival, smoothed."""
         columns = records.columns
         exported = records.export_time.astype(np.float64)
-        if len(records):
+        held = session.decoder.stats.held_decoded_sets
+        waited, session.held_sets = held != session.held_sets, held
+        if len(records) and not waited:  # sets that waited for their template say nothing of the clock
             behind = now - float(exported.max()) - 0.5  # whole seconds on the wire
             session.skew = behind if session.skew is None else session.skew + SKEW_SMOOTHING * (behind - session.skew)
         milliseconds = columns.get("flowEndMilliseconds")

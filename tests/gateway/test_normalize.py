@@ -102,3 +102,14 @@ def test_names_from_the_network_are_fit_to_be_shown() -> None:
     n.normalize(session, RecordBatch(APPLICATION_NAMES, 1, columns, np.zeros(3, np.uint32)), T)
     known = list(n.applications.names().values())[3:]
     assert known == ["a\ufffd\ufffd\ufffd[31m", "x" * 255, "Caf\u00e9 1"]
+
+
+def test_records_that_waited_for_their_template_are_not_taken_for_a_slow_clock() -> None:
+    n, collector, wire = normalizer(), Collector(), AgentWire("h1", "10.1.1.10", "10.1.1.1")
+    wire.report(T - 60, (T - 65, T - 60, "10.1.4.9", "web", 1, 1, 0, 0))  # the templates went elsewhere
+    feed(n, collector, wire.report(T - 30, (T - 35, T - 30, "10.1.4.9", "web", 7, 1, 0, 0)), T - 30)
+    wire.process.handle_timeout(T)
+    out = feed(n, collector, [(d, wire.peer) for d in wire.datagrams(T)], T)
+    assert (out["octets"].tolist(), out["end"].tolist()) == ([7], [T - 30])
+    out = feed(n, collector, wire.report(T + 5, (T, T + 5, "10.1.4.9", "web", 8, 1, 0, 0)), T + 5)
+    assert out["end"].tolist() == [T + 5] and n.stats.skew_corrected == 0
