@@ -26,7 +26,7 @@ REPUBLISH = 1.0  # s, even when nothing closed: agents, events and statistics mo
 SNMP_REFRESH = 5.0
 FLUSHES_WAITING = 8
 WRITTEN_WITHIN = 1.0  # s that showing waits for the disk, so that nothing shown is lost by a crash
-STOP_WITHIN = 15.0  # s for the last flush
+STOP_WITHIN = 5.0  # s for each of: the last flush, its place in the queue, the end of the writer
 MOST_USAGE = 1_000_000  # rows kept for a stuck disk; the oldest batches go first, counted
 log = logging.getLogger(__name__)
 
