@@ -28,6 +28,7 @@ class Session:
     decoder: SessionDecoder
     last_heard: float
     skew: float | None = None  # seconds the exporter's clock is behind ours; smoothed
+    new_names: int = 0  # applications it was the first to name
     held_sets: int = 0  # sets that had waited for their template, when `skew` was last looked at
     applications: dict[int, int] = field(default_factory=dict)  # exporter's applicationId -> gateway id
     agent: AgentState | None = None

@@ -104,14 +104,25 @@ class ApplicationIds:
     def __len__(self) -> int:
         return len(self._id)
 
+    @property
+    def share(self) -> int:
+        """New names one exporter may bring, so that one with names without end leaves room for the others."""
+        return max(self._limit // 4, 16)
+
+    def knows(self, name: str) -> bool:
+        return name in self._id
+
+    def refuse(self) -> int:
+        self.overflowed += 1
+        return OTHER
+
     def id(self, name: str) -> int:
         """Id of a name, allocated when new; OTHER when the table is full."""
         found = self._id.get(name)
         if found is not None:
             return found
         if len(self._id) >= self._limit:
-            self.overflowed += 1
-            return OTHER
+            return self.refuse()
         self._id[name] = self._next
         self.dirty[name] = self._next
         self._next += 1

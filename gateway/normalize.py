@@ -89,7 +89,14 @@ class Normalizer:
             if not known and len(session.applications) >= MAX_APPLICATIONS_PER_SESSION:
                 self.stats.application_table_full += 1
                 continue
-            session.applications[number] = self.applications.id(clean(name)) if name else UNKNOWN
+            session.applications[number] = self._application(session, clean(name)) if name else UNKNOWN
+
+    def _application(self, session: Session, name: str) -> int:
+        if not self.applications.knows(name):
+            if session.new_names >= self.applications.share:
+                return self.applications.refuse()
+            session.new_names += 1
+        return self.applications.id(name)
 
     def _host(self, session: Session, records: RecordBatch, now: float) -> None:
         columns = records.columns

@@ -263,3 +263,15 @@ def test_a_clock_set_back_stops_neither_counters_nor_rates() -> None:
     assert before <= octets(p, STUB4) == 8 * 1_000 + 8 * 3_000
     assert p.watermark == back + 40 and pipeline.bins.stats.clock_set_back == 1
     assert p.links.bits_per_second[link(p, STUB4)] == pytest.approx(6_000 * 8 / 10)
+
+
+def test_one_exporter_with_names_without_end_leaves_room_for_the_others() -> None:
+    pipeline, h1 = started()
+    rows = [(T, T + 5, "10.1.4.9", f"job-{n}", 10, 0, 0, 0) for n in range(5000)]
+    pipeline.receive_flows(h1.report(T + 5, *rows), T + 5)
+    h2 = AgentWire("h2", "10.1.2.10", "10.1.2.1")
+    pipeline.receive_flows(h2.report(T + 6, (T, T + 5, "10.1.4.9", "nginx", 7, 0, 0, 0)), T + 6)
+    pipeline.advance(T + 40)
+    p = pipeline.published(T + 40)
+    assert octets(p, STUB4) == 50_007 and int(p.apps.octets[p.apps.name.index("nginx")]) == 7
+    assert p.stats["applications"]["overflowed"] > 0 and len(p.apps.name) < 1200
