@@ -69,7 +69,7 @@ class LinkTable:
     kind: U1  # TRANSIT, STUB, EXTERNAL
     neighbor: tuple[str, ...]  # router id | LAN's prefix | ""
     address: U4  # interface address, 0 unknown or unnumbered
-    up: NDArray[np.bool_]  # two-way (transit); the router is not cut off (stub, external)
+    up: NDArray[np.bool_]  # the router is not cut off, and if transit, both ends say so
     reverse: I4  # opposite row of a point-to-point link, else -1
     network: U4  # subnet of the interface; network 0 and plen 0 when unknown
     plen: U1
@@ -240,9 +240,8 @@ def build_links(
     edges = _edge_table(build.edges, vertices)
     alive = _alive(edges, len(build.ids), vertices)
     rows = build.rows
-    for row, kind in enumerate(rows.kind):
-        if kind != TRANSIT:
-            rows.up[row] = bool(alive[rows.vertex[row]])
+    for row, vertex in enumerate(rows.vertex):  # also on a LAN: the network-LSA may be the dead router's own
+        rows.up[row] = bool(alive[vertex]) and (rows.up[row] or rows.kind[row] != TRANSIT)
     return LinkGraph(
         routers=build.ids,
         networks=tuple((key[0], *build.subnet[key]) for key in build.used),

@@ -246,6 +246,24 @@ def test_stub_of_a_dead_router_is_down() -> None:
     assert t.alive.tolist() == [True, True, False]
 
 
+def test_lan_of_a_cut_off_designated_router_is_down() -> None:
+    """Its LSAs outlive it: the network-LSA is its own and still names it, while nobody points there any more."""
+    t = build(
+        router(A, transit("10.5.0.1", "10.5.0.1", 3), p2p(B, "10.0.0.1", 5)),
+        router(B, p2p(C, "10.0.0.6", 5), p2p(A, "10.0.0.2", 5)),
+        router(C, p2p(B, "10.0.0.5", 5)),
+        lan(A, C),
+    )
+    assert t.links.up[row(t, A, "10.5.0.1")]
+    dead = build(
+        router(A, transit("10.5.0.1", "10.5.0.1", 3), p2p(B, "10.0.0.1", 5)),
+        router(B, p2p(C, "10.0.0.6", 5)),
+        router(C, p2p(B, "10.0.0.5", 5)),
+        lan(A, C),
+    )
+    assert not dead.links.up[row(dead, A, "10.5.0.1")]
+
+
 def test_rows_do_not_depend_on_the_order_of_lsas() -> None:
     lsas = [
         router(A, transit("10.5.0.1", "10.5.0.1", 3), p2p(B, 3, 5), stub("10.1.0.0/24", 1)),
