@@ -272,11 +272,11 @@ def _finding(seen: Seen, names: Mapping[str, str]) -> RenderableType:
 
 
 def event_words(event: Document, names: Mapping[str, str]) -> str:
-    """`19:40:33 link_down br-paris → ...` with addresses put into words."""
+    """`19:40:33 link down br-paris → ...` with addresses put into words."""
     subject, detail = str(event["subject"]), str(event["detail"])
     if subject in names and detail.startswith("to "):  # a link's name says where it leads
         detail = ""
-    words = [str(event["time"])[11:19], f"{event['kind']:<14}"]
+    words = [str(event["time"])[11:19], f"{str(event['kind']).replace('_', ' '):<14}"]
     for text in (subject, detail):
         words += [names.get(word, names.get(word.partition(":")[0], word)) for word in text.split()]
     return " ".join(words)

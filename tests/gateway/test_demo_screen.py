@@ -106,8 +106,8 @@ def test_the_finding_names_link_application_and_host() -> None:
 
 def test_events_speak_in_names() -> None:
     first, second = screen.plain_events(EVENTS, RUNNING.names)
-    assert first == "19:40:33 link_down      br-paris → hq-core-1"
-    assert second == "19:40:34 agent_up       pc-anna"
+    assert first == "19:40:33 link down      br-paris → hq-core-1"
+    assert second == "19:40:34 agent up       pc-anna"
 
 
 def test_before_the_gateway_answers() -> None:
