@@ -31,6 +31,7 @@ LOSS_COUNTERS = {
     "no_topology", "source_unknown", "destination_unknown", "too_late_records", "too_late_octets", "future_records",
     "ipv6", "not_flows", "application_table_full",
 }  # fmt: skip
+RATE, USED = ORDERS = ("rate", "used")  # what links are put in order by
 NO_LOSS_COMPONENTS = {"http"}  # a question refused loses nothing
 
 
@@ -41,8 +42,12 @@ def links(
     top: int | None = None,
     app: str | None = None,
     router: str | None = None,
+    by: str = RATE,
 ) -> list[Document]:
-    """Links, busiest first (with `app`: those that carry it, by its rate); ties in ifIndex order."""
+    """Links, busiest first (with `app`: those that carry it, by its rate); ties in ifIndex order.
+
+    By `used`: those that are down, then the fullest, then those of unknown capacity.
+    """
     table = published.links
     rate = table.bits_per_second
     keep = np.ones(len(table), bool)
@@ -58,7 +63,11 @@ def links(
             carries[rows] = True
         keep &= carries
     rows = np.flatnonzero(keep)
-    rows = rows[np.argsort(-rate[rows], kind="stable")]
+    if by == USED:
+        used = rate / np.where(table.capacity > 0, table.capacity, np.inf)
+        rows = rows[np.lexsort((-rate[rows], -used[rows], table.up[rows]))]
+    else:
+        rows = rows[np.argsort(-rate[rows], kind="stable")]
     return [link_document(published, int(row), names) for row in (rows if top is None else rows[:top])]
 
 
@@ -68,10 +77,19 @@ def select(
     top: int | None = None,
     app: str | None = None,
     router: str | None = None,
+    by: str = RATE,
 ) -> list[Document]:
     """The same choice and order as `links`, over documents made earlier (history, store)."""
     kept = [d for d in documents if (router is None or d["router"] == router) and (app is None or app in d["apps"])]
     kept.sort(key=lambda d: -(d["bits_per_second"] if app is None else d["apps"][app]))
+    if by == USED:
+        capacity = "capacity_bits_per_second"
+        kept.sort(
+            key=lambda d: (
+                d["up"],
+                -(d["bits_per_second"] if app is None else d["apps"][app]) / (d.get(capacity) or float("inf")),
+            )
+        )
     return kept[:top]
 
 

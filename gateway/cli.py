@@ -100,7 +100,8 @@ def parser() -> argparse.ArgumentParser:
 
     moment = "RFC 3339, seconds since 1970, or now-5m"
     links = question("links", "links, busiest first, with their applications", fetch_links)
-    links.add_argument("--top", type=count, metavar="N", help="only the N busiest")
+    links.add_argument("--top", type=count, metavar="N", help="only the first N")
+    links.add_argument("--by", choices=("rate", "used"), help="busiest first, or: down, then fullest")
     links.add_argument("--app", metavar="NAME", help="only links that carry this application, by its rate")
     links.add_argument("--router", metavar="RID", help="only links of this router (id; of a gateway also name)")
     links.add_argument("--at", metavar="TIME", help=f"as it was then: {moment}")
@@ -227,10 +228,10 @@ def stored_links(arguments: argparse.Namespace, at: str | None) -> list[Document
 def fetch_links(arguments: argparse.Namespace) -> Document:
     choice = {"top": arguments.top, "app": arguments.app, "router": arguments.router}
     if arguments.store is None:
-        return client(arguments).get("links", at=arguments.at, **choice)
+        return client(arguments).get("links", at=arguments.at, by=arguments.by, **choice)
     from gateway import api
 
-    return api.select(stored_links(arguments, arguments.at), **choice)
+    return api.select(stored_links(arguments, arguments.at), by=arguments.by or api.RATE, **choice)
 
 
 def fetch_link(arguments: argparse.Namespace) -> Document:

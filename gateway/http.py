@@ -226,12 +226,13 @@ class Answers:
         app, router = given.text("app"), given.text("router")
         count = None if top is None else query.whole_number("top", top)
         wanted = None if router is None else self._router(router)
+        by = query.choice("by", given.text("by") or api.RATE, api.ORDERS)
         if at is None:
-            return api.links(published, self._sources.names, top=count, app=app, router=wanted)
+            return api.links(published, self._sources.names, top=count, app=app, router=wanted, by=by)
         if self._sources.history is None:
             raise NothingFound("at", "this gateway keeps no history", "ask without `at`")
         then = api.with_names(published, self._sources.history(at), self._sources.names)
-        return api.select(then, top=count, app=app, router=wanted)
+        return api.select(then, top=count, app=app, router=wanted, by=by)
 
     def _router(self, text: str) -> str:
         """The router id, given as that or as the name shown."""

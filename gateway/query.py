@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gateway.errors import GatewayError
@@ -40,6 +41,13 @@ def whole_number(field: str, text: str, *, most: int = MAX_TOP) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
         raise QueryError(field, f"{_shown(text)} is not a count", f"give a whole number from 1 to {most}")
     return int(text)
+
+
+def choice(field: str, text: str, allowed: Sequence[str]) -> str:
+    """One of the words allowed."""
+    if text not in allowed:
+        raise QueryError(field, f"{_shown(text)} is not known", f"give {' or '.join(allowed)}")
+    return text
 
 
 def address(field: str, text: str) -> int:

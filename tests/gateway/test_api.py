@@ -57,6 +57,17 @@ def test_links_lead_somewhere_in_words() -> None:
     assert leads["10.255.0.1:external"] == "external"
 
 
+def test_links_by_use_are_down_then_fullest_then_unknown() -> None:
+    links = api.links(fake.small(), by="used")
+    assert by_id(links) == by_id(api.links(fake.small()))
+    ranks = [(d["up"], -(d["utilisation"] or 0.0), -d["bits_per_second"]) for d in links]
+    assert ranks == sorted(ranks)
+    assert links[0]["utilisation"] == pytest.approx(0.92)
+    cut = [d | {"up": d is not links[5]} for d in links]
+    assert api.select(cut, by="used") == [cut[5], *cut[:5], *cut[6:]]
+    assert api.select(api.links(fake.small()), by="used", top=4) == links[:4]
+
+
 def test_links_filtered() -> None:
     published = fake.small()
     assert len(api.links(published, top=3)) == 3

@@ -62,6 +62,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         (["topology", "--diff", "now-15m", "now"], "router up"),
         (["events"], "link down"),
         (["events"], "north:10.0.0.5"),
+        (["links", "--top", "1", "--by", "used"], "92 %"),
         (["events", "--since", "now-250s"], "link up"),
         (["status"], "15 of 15 links up"),
     ],

@@ -65,6 +65,7 @@ def test_every_address_answers(path: str, parameters: dict[str, str]) -> None:
     ("path", "parameters", "status", "field"),
     [
         ("/api/links", {"top": "ten"}, 400, "top"),
+        ("/api/links", {"by": "name"}, 400, "by"),
         ("/api/links", {"router": "core-1"}, 400, "router"),
         ("/api/links", {"at": "yesterday"}, 400, "at"),
         ("/api/links", {"at": "now"}, 404, "at"),
