@@ -239,6 +239,8 @@ def build_links(
     vertices = len(build.ids) + len(build.used)
     edges = _edge_table(build.edges, vertices)
     alive = _alive(edges, len(build.ids), vertices)
+    if not alive.all():  # a cut-off router and the LAN its own network-LSA still describes are on no path
+        edges = _edge_table([edge for edge in build.edges if alive[edge[0]] and alive[edge[1]]], vertices)
     rows = build.rows
     for row, vertex in enumerate(rows.vertex):  # also on a LAN: the network-LSA may be the dead router's own
         rows.up[row] = bool(alive[vertex]) and (rows.up[row] or rows.kind[row] != TRANSIT)
