@@ -1,8 +1,8 @@
 """The enterprise of the demo: a headquarters, a data centre, four branches, their people and what these
 run.
 
-Thirteen routers: a core pair joined by two parallel 10 Gb/s wires, a distribution pair, a data centre with
-two equal paths everywhere, one Internet edge, four branches on 100 Mb/s lines (one of them with two equal
+Thirteen routers: a core pair joined by two parallel 10 Gbit/s wires, a distribution pair, a data centre with
+two equal paths everywhere, one Internet edge, four branches on 100 Mbit/s lines (one of them with two equal
 lines, one behind another branch), and the NOC's broadcast LAN where the gateway listens.
 """
 

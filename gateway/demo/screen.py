@@ -17,6 +17,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from gateway import units
 from gateway.demo.story import SCENES, Moment
 
 Document = Mapping[str, Any]
@@ -54,15 +55,6 @@ class Seen:
     events: Sequence[Document] = ()
     hottest: Document | None = None
     problem: str = ""
-
-
-def rate_text(bits_per_second: float) -> str:
-    """Three significant figures with the unit."""
-    for unit, size in (("Gb/s", 1e9), ("Mb/s", 1e6), ("kb/s", 1e3)):
-        if bits_per_second >= size:
-            value = bits_per_second / size
-            return f"{value:.{0 if value >= 100 else 1}f} {unit}"
-    return f"{bits_per_second:.0f} b/s"
 
 
 def clock(seconds: float) -> str:
@@ -200,7 +192,7 @@ def _status_words(seen: Seen) -> str:
     status = seen.status
     return (
         f"topology version {status['topology_version']}, {status['links_up']} of {status['links']} links up, "
-        f"{status['agents_live']} agents, {rate_text(status['bits_per_second'])} end to end"
+        f"{status['agents_live']} agents, {units.bits_per_second(status['bits_per_second'])} end to end"
     )
 
 
@@ -233,7 +225,7 @@ def _links(seen: Seen, running: Running, moment: Moment, colours: Mapping[str, s
             Text(name, style="bold" if link["id"] in focus else ""),
             bar,
             Text(f"{part:.0%}", style=level(part)),
-            rate_text(total),
+            units.bits_per_second(total),
             words,
         )
     for _ in range(rows - len(shown)):
@@ -246,7 +238,7 @@ def _applications(seen: Seen, colours: Mapping[str, str]) -> RenderableType:
     for app in seen.apps:
         if app["bits_per_second"] > 0:
             words.append(f"{app['name']} ", style=_colour(app["name"], colours))
-            words.append(f"{rate_text(app['bits_per_second'])}  ", style="default")
+            words.append(f"{units.bits_per_second(app['bits_per_second'])}  ", style="default")
     return words
 
 

@@ -45,8 +45,8 @@ SCENES = (
     Scene(
         BACKUP_START,
         "The backup starts",
-        f"files-paris begins to copy {BACKUP_BPS / 1e6:.0f} Mb/s to backup-1 in the data centre, "
-        "over a line of 100 Mb/s.",
+        f"files-paris begins to copy {BACKUP_BPS / 1e6:.0f} Mbit/s to backup-1 in the data centre, "
+        "over a line of 100 Mbit/s.",
         "br-paris → hq-core-1 goes to 90 %, and the gateway names the application and the host",
         focus=PARIS_FOCUS,
     ),

@@ -197,7 +197,7 @@ def test_commands_follow_the_ports_and_the_place() -> None:
     assert [command.split()[0] for _, command in usual] == ["snmpbulkwalk", ".venv/bin/anemone", "D=$(mktemp"]
     other = run.commands(run.Ports(1, 2, 33, 44, 55), Path("/opt/bin"), Path("/here"))
     assert "127.0.0.1:33" in other[0][1] and "-p 55 " in other[2][1]
-    assert other[1][1] == "/opt/bin/anemone links --top 10 --gateway http://127.0.0.1:44"
+    assert other[1][1] == "/opt/bin/anemone links --top 10 --by used --gateway http://127.0.0.1:44"
 
 
 def test_missing_programs_are_named_with_their_packages() -> None:

@@ -115,14 +115,6 @@ def test_before_the_gateway_answers() -> None:
     assert any("starting ..." in line for line in lines) and len(lines) <= 30
 
 
-@pytest.mark.parametrize(
-    ("rate", "text"),
-    [(0.0, "0 b/s"), (950.0, "950 b/s"), (8.84e7, "88.4 Mb/s"), (1.2e8, "120 Mb/s"), (1e10, "10.0 Gb/s")],
-)
-def test_rates(rate: float, text: str) -> None:
-    assert screen.rate_text(rate) == text
-
-
 def test_a_bar_never_grows_over_its_width() -> None:
     for shares in ([("red", 0.5), ("blue", 0.25)], [("red", 0.9), ("blue", 0.9)], [("red", 0.004)], []):
         assert len(screen.stacked_bar(shares, 16).plain) == 16
