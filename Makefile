@@ -28,8 +28,14 @@ test: $(STAMP)-dev lab-tools
 bench: $(STAMP)-dev lab-tools
 	$(BIN)/python -m tests.bench
 
+# New random examples of every property, SOAK_ROUNDS times (a round takes half a minute).
+SOAK_ROUNDS ?= 10
 soak: $(STAMP)-dev
-	$(BIN)/python -m pytest tests/properties --hypothesis-profile=soak --timeout=0
+	@for round in $$(seq $(SOAK_ROUNDS)); do \
+	    echo "round $$round of $(SOAK_ROUNDS)"; \
+	    SOAK=1 $(BIN)/python -m pytest -q --timeout=0 tests/properties tests/model tests/gateway/test_bins.py \
+	        tests/gateway/test_attachment.py tests/gateway/test_route.py || exit 1; \
+	done
 
 lint: $(STAMP)-dev
 	$(BIN)/ruff check .

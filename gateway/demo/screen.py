@@ -201,7 +201,7 @@ def _links(seen: Seen, running: Running, moment: Moment, colours: Mapping[str, s
     table.add_column(width=26, no_wrap=True, overflow="ellipsis")
     table.add_column(width=BAR, no_wrap=True)
     table.add_column(width=4, justify="right", no_wrap=True)
-    table.add_column(width=9, justify="right", no_wrap=True)
+    table.add_column(width=11, justify="right", no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     focus = [running.ids.get(place, "") for place in moment.scene.focus]
     shown = shown_links(seen.links, rows, focus)

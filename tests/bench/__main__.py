@@ -17,7 +17,7 @@ from rich.table import Table
 def number(value: Any) -> str:
     """Three significant digits with thousands apart; text as it is."""
     if not isinstance(value, int | float):
-        return str(value)
+        return "" if value is None else str(value)
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"
