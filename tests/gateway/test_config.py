@@ -2,9 +2,25 @@ import re
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from gateway.config import ConfigError, GatewayConfig, dump, endpoint, load, parse
+from gateway.config import (
+    Collect,
+    ConfigError,
+    Export,
+    GatewayConfig,
+    Http,
+    Links,
+    Snmp,
+    StoreSection,
+    View,
+    dump,
+    endpoint,
+    load,
+    parse,
+)
+from ospf.config import AttachConfig
 
 SMALLEST = """
 state_dir = "/var/lib/anemone"
@@ -120,4 +136,25 @@ def test_the_sample_is_sound_with_and_without_its_comments() -> None:
     sample = (Path(__file__).resolve().parents[2] / "packaging" / "gateway.toml").read_text(encoding="utf-8")
     parse(tomllib.loads(sample))
     full = parse(tomllib.loads(re.sub(r'^# (\[|[a-z_"0-9].* = )', r"\1", sample, flags=re.M)))
-    assert full.links.capacity and full.links.default_capacity_bits_per_second and full.names
+    assert full.links.capacity and full.names and full.ospf.attach[0].address
+
+
+def test_the_sample_explains_every_key_and_shows_its_default() -> None:
+    sample = (Path(__file__).resolve().parents[2] / "packaging" / "gateway.toml").read_text(encoding="utf-8")
+
+    def keys(kind: type, path: str) -> list[tuple[str, object]]:
+        return [(f"{path}{f.name}", f.default) for f in msgspec.structs.fields(kind)]
+
+    tables = {"": GatewayConfig, "[[ospf.attach]]": AttachConfig, "[collect]": Collect, "[view]": View}
+    tables |= {"[links]": Links, "[snmp]": Snmp, "[http]": Http, "[store]": StoreSection, "[[export]]": Export}
+    sections = re.split(r"^(\[\[?[a-z.]+\]\]?)", sample, flags=re.M)
+    texts = {"": sections[0], **dict(zip(sections[1::2], sections[2::2], strict=True))}
+    for table, kind in tables.items():
+        for name, default in keys(kind, ""):
+            if isinstance(default, msgspec.Struct) or name in ("ospf", "export", "names", "capacity"):
+                continue  # a table of its own
+            found = re.search(rf"^(# )?{name} = (.*?)(?:  +#|$)", texts[table], flags=re.M)
+            assert found, f"{table} {name} is not in the sample"
+            if found[1] and default is not None and name != "address":
+                shown = tomllib.loads(f"x = {found[2]}")["x"]
+                assert shown == default, f"{table} {name}: the sample shows {shown}, the default is {default}"
