@@ -194,8 +194,10 @@ def run_check(arguments: argparse.Namespace) -> int:
         return subprocess.run([*agent_command(), "-c", arguments.file, "--check"], check=False).returncode
     from gateway import config
 
-    config.load(arguments.file)
+    found = config.load(arguments.file)
     print(f"{arguments.file}: ok")
+    for note in config.notes(found):
+        print(f"note: {note}", file=sys.stderr)
     return OK
 
 

@@ -228,6 +228,19 @@ def _struct(kind: Any) -> Any:
     return found[0] if found else None
 
 
+def notes(config: GatewayConfig) -> list[str]:
+    """What is allowed but hardly meant."""
+    out = []
+    if not config.ospf.attach:
+        out.append("no [[ospf.attach]]: without a topology no flow is placed on a link")
+    if not config.snmp.communities:
+        out.append("snmp.communities is empty: SNMP is not served")
+    strange = sorted(key for key in config.links.capacity if ":" not in key)
+    if strange:
+        out.append(f'links.capacity: {", ".join(strange)}: no link id ("ROUTER-ID:INTERFACE", as `anemone links` shows it)')
+    return out
+
+
 def dump(config: GatewayConfig) -> str:
     """The effective configuration as TOML."""
     lines: list[str] = []

@@ -18,6 +18,7 @@ from gateway.config import (
     dump,
     endpoint,
     load,
+    notes,
     parse,
 )
 from ospf.config import AttachConfig
@@ -158,3 +159,11 @@ def test_the_sample_explains_every_key_and_shows_its_default() -> None:
             if found[1] and default is not None and name != "address":
                 shown = tomllib.loads(f"x = {found[2]}")["x"]
                 assert shown == default, f"{table} {name}: the sample shows {shown}, the default is {default}"
+
+
+def test_notes_on_what_is_hardly_meant() -> None:
+    assert [n.split(":")[0] for n in notes(GatewayConfig())] == ["no [[ospf.attach]]", "snmp.communities is empty"]
+    tree = tomllib.loads(SMALLEST)
+    assert notes(parse(tree)) == []
+    tree["links"] = {"capacity": {"foo": 1e9, "10.0.0.1:10.0.0.1": 1e9}}
+    assert "foo" in notes(parse(tree))[0]
