@@ -237,7 +237,8 @@ def notes(config: GatewayConfig) -> list[str]:
         out.append("snmp.communities is empty: SNMP is not served")
     strange = sorted(key for key in config.links.capacity if ":" not in key)
     if strange:
-        out.append(f'links.capacity: {", ".join(strange)}: no link id ("ROUTER-ID:INTERFACE", as `anemone links` shows it)')
+        allowed = '"ROUTER-ID:INTERFACE", as `anemone links` shows it'
+        out.append(f"links.capacity: {', '.join(strange)}: no link id; expected {allowed}")
     return out
 
 
