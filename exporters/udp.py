@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 SEND_BUFFER_OCTETS: Final = 1 << 20
+# what a connected socket answers for ever once the address it sends from has left the host
+NO_WAY: Final = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EINVAL))
 
 
 @dataclass
@@ -18,6 +21,7 @@ class SenderStats:
     octets: int = 0
     dropped_full: int = 0  # the socket's buffer was full
     dropped_error: int = 0  # the kernel refused: unreachable, too long, interface down
+    reopened: int = 0  # the host's address or route had changed: a new socket, for the collector a new session
 
 
 class UdpSender:
@@ -26,10 +30,9 @@ class UdpSender:
     def __init__(self, host: str, port: int) -> None:
         self.stats = SenderStats()
         self.last_error = ""
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        self._socket = socket.socket(family, kind, protocol)
-        self._socket.setblocking(False)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_OCTETS)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        self._family = family
+        self._socket = _open(family)
         self._address = address
         self._connected = False
 
@@ -45,7 +48,8 @@ class UdpSender:
         """Hand datagrams to the kernel; returns how many it took. What it did not take is dropped and counted.
 
         An ICMP "port unreachable" for an earlier datagram shows up as an error of a later send; that
-        datagram is tried once more.
+        datagram is tried once more. So is one that has no way from the address the socket was connected
+        with, on a new socket.
         """
         sent = 0
         for datagram in datagrams:
@@ -70,10 +74,21 @@ class UdpSender:
                 self.last_error = str(error)
             except OSError as error:
                 self.last_error = str(error)
-                break
+                if error.errno not in NO_WAY or not self._connected:
+                    break
+                self._socket.close()
+                self._socket, self._connected = _open(self._family), False
+                self.stats.reopened += 1
         self.stats.dropped_error += 1
         return False
 
     def close(self) -> None:
         """Release the socket."""
         self._socket.close()
+
+
+def _open(family: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_OCTETS)
+    return sock

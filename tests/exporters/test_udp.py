@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from exporters.udp import UdpSender
+from tests.require import require_programs, require_root
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
@@ -74,6 +80,38 @@ def test_a_full_socket_drops_and_counts() -> None:
     assert sender.send([b"x", b"y"]) == 0
     assert sender.stats.dropped_full == 2
     sender.close()
+
+
+MOVE = """
+import subprocess
+from exporters.udp import UdpSender
+
+def ip(*words):
+    subprocess.run(("ip", *words), check=True)
+
+ip("link", "add", "e0", "type", "veth", "peer", "name", "e1")
+ip("link", "set", "e1", "up")
+ip("link", "set", "e0", "up")
+ip("addr", "add", "10.9.0.1/24", "dev", "e0")
+ip("route", "add", "default", "via", "10.9.0.254")
+sender = UdpSender("10.50.0.1", 4739)
+assert sender.send([b"x"]) == 1 and sender.local_address[0] == "10.9.0.1"
+ip("addr", "del", "10.9.0.1/24", "dev", "e0")
+assert sender.send([b"x", b"x"]) == 0 and sender.stats.dropped_error == 2  # no network at all
+ip("addr", "add", "10.10.0.7/24", "dev", "e0")
+ip("route", "add", "default", "via", "10.10.0.254")
+assert sender.send([b"x", b"x"]) == 2 and sender.local_address[0] == "10.10.0.7"
+assert sender.stats.reopened == 1
+"""
+
+
+@pytest.mark.lab
+def test_a_host_that_moves_to_another_network_is_followed() -> None:
+    require_root()
+    require_programs("ip", "unshare")
+    command = ("unshare", "-n", sys.executable, "-c", MOVE)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_unknown_name_is_said_at_once() -> None:
