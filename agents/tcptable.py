@@ -22,7 +22,7 @@ closed and acknowledged; RST to a closed port), payload received twice, repeated
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ from agents.records import (
 I8 = NDArray[np.int64]
 TCP = 6
 CLOSING_STATES = (4, 5, 7, 9, 11)  # FIN_WAIT1, FIN_WAIT2, CLOSE, LAST_ACK, CLOSING: our FIN was sent
+HALF_SEGMENTS = 1 << 31  # segs_out and segs_in are 32 bits: at 100 Gbit/s they begin anew every eight minutes
 OUT_OCTETS, OUT_PACKETS, IN_OCTETS, IN_PACKETS, RETRANSMITTED = range(5)
 
 
@@ -138,6 +139,7 @@ class TcpTable:
         self._see_listeners(sockets)
         live = _connections(sockets)
         before, since, opened, known = self._match(live, final=False)
+        live = _unwrapped(live, before, opened, known)
         self.stats.seen += int(len(live) - known.sum())
         current = np.maximum(totals(live, opened, final=False), before)
         gone = ~np.isin(self.cookie, live.cookie)
@@ -154,6 +156,7 @@ class TcpTable:
         if not len(ended):
             return no_rows()
         before, since, opened, known = self._match(ended, final=True)
+        ended = _unwrapped(ended, before, opened, known)
         if self._updated >= now:  # the dump of this very moment does not show what had ended before
             since[~known] = self._updated_before
         current = np.maximum(totals(ended, opened, final=True), before)
@@ -223,6 +226,21 @@ class TcpTable:
         keep = ~gone
         self.cookie, self.reported = self.cookie[keep], self.reported[keep]
         self.since, self.opened = self.since[keep], self.opened[keep]
+
+
+def _unwrapped(sockets: Sockets, before: I8, opened: I8, known: NDArray[np.bool_]) -> Sockets:
+    """The sockets with segment counts that go on past 2^32, where tcp_info's begin again."""
+
+    def onward(count: I8, last: I8) -> I8:
+        step = (count - last + HALF_SEGMENTS) % (2 * HALF_SEGMENTS) - HALF_SEGMENTS  # as RFC 1982 3.2
+        return np.where(known, last + step, count)
+
+    last_out = before[:, OUT_PACKETS] - (opened == OPENED_REMOTE)
+    return replace(
+        sockets,
+        segments_out=onward(sockets.segments_out, last_out),
+        segments_in=onward(sockets.segments_in, before[:, IN_PACKETS]),
+    )
 
 
 def _connections(sockets: Sockets) -> Sockets:

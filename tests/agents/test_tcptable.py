@@ -65,6 +65,18 @@ def test_history_before_the_agent_is_not_reported() -> None:
     assert (rows.start.tolist(), rows.end.tolist()) == ([100.0], [105.0])
 
 
+def test_segment_counters_of_32_bits_go_around() -> None:
+    table, most = TcpTable(), 2**32 - 1
+    table.baseline(decode_sockets([live(acked=1001, sent=10**12, segs_out=most - 9, segs_in=most - 4)]), 100.0)
+    for second, (out, back) in enumerate(((0, 5), (10, 15)), 1):
+        sockets = decode_sockets([live(acked=1001, sent=10**12 + second * 10_000, segs_out=out, segs_in=back)])
+        rows = table.update(sockets, 100.0 + second)
+        assert (rows.out_packets.tolist(), rows.in_packets.tolist()) == ([10], [10])
+        assert (rows.out_octets.tolist(), rows.in_octets.tolist()) == ([10_000 + 520], [520])
+    last = table.end(decode_sockets([client(sent=10**12 + 30_000, segs_out=20, segs_in=25, received=0)]), 103.0)
+    assert (last.out_packets.tolist(), last.in_packets.tolist()) == ([10], [10])
+
+
 def test_an_idle_connection_makes_no_row_and_keeps_its_start() -> None:
     table = TcpTable()
     quiet = decode_sockets([live(acked=1001, sent=1000, segs_out=10, segs_in=10)])
