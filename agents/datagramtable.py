@@ -190,8 +190,11 @@ class DatagramTable:
     def report(self, now: float, *, final: bool = False) -> FlowRows:
         """Deltas of every flow that moved; `owner` is the flow's serial.
 
-        Idle flows are forgotten afterwards.
+        Idle flows are forgotten afterwards. What lies behind `now` is taken for now: the clock was set back.
         """
+        for flow in self._flows.values():
+            if flow.last > now:
+                flow.since, flow.last = min(flow.since, now), now
         moved = [flow for flow in self._flows.values() if flow.out_packets or flow.in_packets]
         rows = _rows(moved, now, END_FORCED if final else END_ACTIVE, self._idle_seconds) if moved else no_rows()
         for flow in moved:

@@ -37,6 +37,16 @@ def test_both_directions_are_one_flow(table: DatagramTable) -> None:
     assert (rows.opened.tolist(), rows.end_reason.tolist()) == ([OPENED_LOCAL], [END_ACTIVE])
 
 
+def test_a_clock_set_back_neither_keeps_flows_nor_dates_them_ahead(table: DatagramTable) -> None:
+    table.add(packets(out(time=5000)), OWN, COUNTED, 5001.0)
+    table.report(5002.0)
+    table.add(packets(out(time=1000)), OWN, COUNTED, 1001.0)
+    rows = table.report(1002.0)
+    assert (rows.start.tolist(), rows.end.tolist()) == ([1002.0], [1002.0])
+    table.report(1018.0)
+    assert len(table) == 0
+
+
 def test_deltas_and_idle_flows(table: DatagramTable) -> None:
     assert table.add(packets(back(time=100)), OWN, COUNTED, 100.0)[0].opened == OPENED_REMOTE
     table.report(105.0)
