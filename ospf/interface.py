@@ -64,6 +64,11 @@ class Segment:
         known.address, known.hello, known.heard, known.auth_type = address, hello, now, auth_type
         return known, False
 
+    def is_from(self, router_id: int, address: int) -> bool:
+        """Whether a router of this id is heard at this address (RFC 2328 8.2)."""
+        known = self.neighbors.get(router_id)
+        return known is not None and known.address == address
+
     def expire(self, now: float) -> list[Neighbor]:
         """Neighbors whose RouterDeadInterval has passed, removed."""
         lost = [n for n in self.neighbors.values() if n.lost_at <= now]

@@ -17,8 +17,11 @@ The listener only joins the parts: `interface` (who is there), `neighbor` (one c
 verbs: `receive`, `packets_to_send`, `next_timeout`, `handle_timeout`, `next_event`. Network data never makes
 them raise; whatever is refused is counted and the last reason kept in `last_error`.
 
-Left out: authentication types 1 and 2 for sending (a segment that uses them is heard passively and counted),
-several areas on one segment, virtual links.
+Whoever can send on the segment can forge what routers say there, as with OSPF itself; from further away nobody
+can: a packet to the listener's own address counts only if it comes from a neighbor heard on the segment.
+
+Left out: NBMA networks (their Hellos come to an address), authentication types 1 and 2 for sending (a segment that
+uses them is heard passively and counted), several areas on one segment, virtual links.
 """
 
 from __future__ import annotations
@@ -72,6 +75,7 @@ class ListenerStats:
     lsas_refused: int = 0
     wrong_area: int = 0
     duplicate_router_id: int = 0
+    strangers: int = 0
     authenticated: int = 0
     neighbors_refused: int = 0
     unexpected: int = 0
@@ -112,13 +116,13 @@ class Listener:
         self.stats.packets += 1
         self.stats.octets += len(ip_packet)
         try:
-            source, _, payload = ip_payload(ip_packet)
+            source, destination, payload = ip_payload(ip_packet)
             packet = decode_packet(payload)
         except OspfDecodeError as error:
             self.stats.malformed += 1
             self.last_error = error.reason
             return
-        if self._admitted(packet):
+        if self._admitted(packet, source, destination):
             self._dispatch(packet, source, now)
 
     def packets_to_send(self, now: float) -> list[tuple[int, bytes]]:
@@ -181,11 +185,16 @@ class Listener:
 
     # Receiving
 
-    def _admitted(self, packet: Packet) -> bool:
+    def _admitted(self, packet: Packet, source: int, destination: int) -> bool:
         # RFC 2328 8.2, as far as it concerns somebody who only listens
         if packet.router_id == self.router_id:
             self.stats.duplicate_router_id += 1
             self.last_error = "a router uses the listener's router id"
+            return False
+        # 224.0.0.5 and .6 never cross a router; what comes to our own address may have been sent from anywhere
+        if destination not in (ALL_SPF_ROUTERS, ALL_D_ROUTERS) and not self._segment.is_from(packet.router_id, source):
+            self.stats.strangers += 1
+            self.last_error = "a packet to our own address, from no neighbor"
             return False
         if self.area is None:  # one segment, one area: whatever is heard first tells it
             self.area = self.lsdb.area = packet.area

@@ -147,6 +147,22 @@ def test_area_and_parameters_are_copied() -> None:
     assert listener.synchronised and listener.lsdb.area == 5 and contents(listener) == {*database(), lsa(7)}
 
 
+def test_what_comes_from_beyond_the_segment_is_refused() -> None:
+    """RFC 2328 8.2. Packets to 224.0.0.5 stay on the link, one to the listener's address may come from anywhere."""
+    router = ModelRouter(R1, A1, database())
+    listener = synchronised(listen(), router)
+    before, own = contents(listener), 0x0A6200FE
+    flush = lsa(R1, sequence=9, age=MAX_AGE)
+    for router_id, source in ((0x01020304, 0x08080808), (R1, 0x08080808), (0x01020304, A1)):
+        for body in (decode_packet(router.hello()[20:]).body, LinkStateUpdate((lsa(0xDEADBEEF), flush))):
+            packet = encode_packet(body, router_id=router_id, area=0)
+            listener.receive(build_ip_packet(source, own, packet), 5.0)
+    assert listener.stats.strangers == 6 and contents(listener, 5.0) == before
+    assert [each.address for each in listener.neighbors] == [A1]
+    listener.receive(router.say(LinkStateUpdate((lsa(R1, sequence=2, metric=9),)), own), 5.0)  # a neighbor's
+    assert contents(listener, 5.0) != before
+
+
 def test_other_areas_are_not_heard() -> None:
     router = ModelRouter(R1, A1, database(), area=5)
     listener = listen(area="0.0.0.0")
