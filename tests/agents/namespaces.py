@@ -16,7 +16,7 @@ PROGRAM = Path(__file__).with_name("program.py")
 
 
 def run(*words: str) -> str:
-    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=20).stdout
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 class Pair:
@@ -83,7 +83,7 @@ class Pair:
         config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in lines.items()))
         return self.start(namespace, sys.executable, "-m", "agents.cli", "-c", str(config), log=f"{namespace}.log")
 
-    def wait_for(self, name: str, text: str, seconds: float = 10.0) -> None:
+    def wait_for(self, name: str, text: str, seconds: float = 60.0) -> None:
         """Wait until a program's log holds a text."""
         path = self.directory / name
         for _ in range(int(seconds / 0.05)):
@@ -123,4 +123,4 @@ class Pair:
 def stop(child: subprocess.Popen[bytes]) -> int:
     """SIGTERM and the exit status (`ip netns exec` has become the program itself)."""
     child.terminate()
-    return child.wait(10)
+    return child.wait(60)

@@ -19,6 +19,7 @@ from tests.require import require_programs, require_root
 
 GATEWAY = 14739
 SHOP, STORE, VOICE = 8080, 873, 5004
+PATIENCE = 60.0  # seconds until a test gives up; nothing is measured
 
 
 @dataclass
@@ -70,6 +71,25 @@ def read_records(path: Path) -> Told:
     return told
 
 
+def begun(path: Path) -> None:
+    """Wait until an agent has spoken: it has read what existed before, and everything from now on counts."""
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists() or not path.stat().st_size:
+        assert time.monotonic() < deadline, f"no report in {path}"
+        time.sleep(0.02)
+
+
+def read_to_the_end(path: Path) -> Told:
+    """Everything of an agent that has ended: as many flow records as its last statistics tell."""
+    deadline, size = time.monotonic() + PATIENCE, -1
+    while True:
+        told, before, size = read_records(path), size, path.stat().st_size
+        if size == before and told.statistics[-1]["exportedFlowRecordTotalCount"] == len(told.flows):
+            return told
+        assert time.monotonic() < deadline, (told.statistics[-1], len(told.flows))
+        time.sleep(0.2)
+
+
 def near(ours: float, theirs: float, share: float = 0.01) -> bool:
     return abs(ours - theirs) <= share * theirs
 
@@ -103,7 +123,7 @@ def test_reports_agree_with_the_interfaces_and_name_the_owners() -> None:
         ]
         for namespace in (left, right):
             pair.wait_for(f"{namespace}.log", "nothing missing")
-        time.sleep(0.7)
+            begun(files[namespace])
         before = {namespace: pair.sent(namespace) for namespace in (left, right)}
         counted_before = {namespace: pair.counted(namespace) for namespace in (left, right)}
         load = [
@@ -112,7 +132,7 @@ def test_reports_agree_with_the_interfaces_and_name_the_owners() -> None:
             pair.program(left, "voice", "talk", "10.77.0.2", str(VOICE), "400", "300"),
             pair.start(left, "ping", "-q", "-c", "20", "-i", "0.1", "-s", "600", "10.77.0.2"),
         ]
-        assert [child.wait(30) for child in load] == [0, 0, 0, 0]
+        assert [child.wait(PATIENCE) for child in load] == [0, 0, 0, 0]
         time.sleep(2.2)
         after = {namespace: pair.sent(namespace) for namespace in (left, right)}
         counted = {
@@ -120,8 +140,7 @@ def test_reports_agree_with_the_interfaces_and_name_the_owners() -> None:
             for namespace in (left, right)
         }
         assert [stop(agent) for agent in agents] == [0, 0]
-        time.sleep(0.2)
-        told = {namespace: read_records(files[namespace]) for namespace in (left, right)}
+        told = {namespace: read_to_the_end(files[namespace]) for namespace in (left, right)}
 
     for namespace in (left, right):
         octets, packets = (b - a for a, b in zip(before[namespace], after[namespace], strict=True))
@@ -182,7 +201,7 @@ def test_without_a_gateway_and_without_rights_it_goes_on() -> None:
         pair.wait_for("agent", "kept trying")
         assert agent.poll() is None
         agent.terminate()
-        assert agent.wait(10) == 0
+        assert agent.wait(PATIENCE) == 0
         said = (pair.directory / "agent").read_text()
         assert "a lasting agent id" in said
         assert "Traceback" not in said
@@ -201,12 +220,11 @@ def test_the_last_report_comes_at_the_end() -> None:
         pair.wait_for("store", "ready")
         agent = pair.agent(pair.left, f"udp://10.77.0.2:{GATEWAY}", interval_seconds=300)
         pair.wait_for(f"{pair.left}.log", "nothing missing")
-        time.sleep(0.5)
+        begun(records)
         upload = pair.program(pair.left, "backup", "upload", "10.77.0.2", str(STORE), "500000")
-        assert upload.wait(20) == 0
+        assert upload.wait(PATIENCE) == 0
         assert stop(agent) == 0
-        time.sleep(0.2)
-        told = read_records(records)
+        told = read_to_the_end(records)
     assert 500_000 < told.octets(destinationTransportPort=STORE) < 560_000
 
 
@@ -226,14 +244,12 @@ def test_conntrack_counts_the_same() -> None:
         pair.inside(pair.left, "ping", "-q", "-c", "1", "-s", "100", "10.77.0.2")  # there is something tracked
         agent = pair.agent(pair.left, f"udp://10.77.0.2:{GATEWAY}", interval_seconds=0.5)
         pair.wait_for(f"{pair.left}.log", "sock_diag, conntrack")
-        time.sleep(0.7)
+        begun(records)
         voice = pair.program(pair.left, "voice", "talk", "10.77.0.2", str(VOICE), "400", "300")
         pair.inside(pair.left, "ping", "-q", "-c", "5", "-i", "0.1", "-s", "600", "10.77.0.2")
-        assert voice.wait(10) == 0
-        time.sleep(0.7)
+        assert voice.wait(PATIENCE) == 0
         assert stop(agent) == 0
-        time.sleep(0.2)
-        told = read_records(records)
+        told = read_to_the_end(records)
     assert told.owners(destinationTransportPort=VOICE) == {"voice": 400 * 328}
     assert told.owners("reverseOctetDeltaCount", destinationTransportPort=VOICE) == {"voice": 200 * 328}
     assert told.octets(protocolIdentifier=1) == 5 * 628
