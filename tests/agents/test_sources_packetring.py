@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agents.packets import UDP, Packets
+from agents.packets import UDP, Endpoints, Packets
 from agents.sources.packetring import FRAMES, OpeningTap, PacketRing
 from tests.agents.diag import octets
 from tests.require import require_root
@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 
 def collect(ring: PacketRing, port: int, least: int) -> list[Packets]:
     found: list[Packets] = []
-    for _ in range(200):
+    for _ in range(3000):  # more than half a minute
         packets = ring.drain()
         if packets is not None:
             found.append(packets.take((packets.destination_port == port) & (packets.protocol == UDP)))
@@ -81,6 +81,11 @@ def test_own_openings_wake() -> None:
     with socket.create_server((LOOPBACK, 0)) as server, socket.create_connection(server.getsockname()) as client:
         client.sendall(b"more segments")
         port, remote = client.getsockname()[1], server.getsockname()[1]
-        mine = [e for e in tap.drain() if e.remote_port == remote]
+        mine: list[Endpoints] = []
+        for _ in range(3000):
+            mine += [e for e in tap.drain() if e.remote_port == remote]
+            if mine:
+                break
+            time.sleep(0.01)
     assert [(e.version, e.local_port, e.local) for e in mine] == [(4, port, octets(LOOPBACK))]
     tap.close()

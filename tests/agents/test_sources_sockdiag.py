@@ -42,7 +42,7 @@ def test_dump_one_and_event() -> None:
         accepted.recv(2000)
         accepted.close()
         client.close()
-        for _ in range(200):
+        for _ in range(3000):
             ended = events.drain()
             final = ended.take(ended.cookie == row.cookie[0])
             if len(final):

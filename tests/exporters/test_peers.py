@@ -188,7 +188,7 @@ class Nfcapd:
         """End it; returns the file it wrote."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(20)
+            self.process.wait(60)
         return next(path for path in sorted(self.directory.glob("nfcapd.2*")) if path.stat().st_size)
 
     def complaints(self) -> list[str]:
@@ -207,7 +207,7 @@ class Nfcapd:
         return [line for line in lines if line.strip() and not any(word in line for word in usual)]
 
 
-def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def wait_until(ready: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -439,7 +439,7 @@ def test_softflowd_as_nfcapd_reads_it(options: list[str], traffic: Path, inlet: 
     program = require_programs("softflowd")["softflowd"]
     to = f"127.0.0.1:{inlet.getsockname()[1]}"
     subprocess.run([program, "-r", str(traffic), "-n", to, "-v", "10", "-d", *options], check=True, timeout=30)
-    datagrams, batches, decoder = collect(inlet, lambda records: records >= 300, 10)
+    datagrams, batches, decoder = collect(inlet, lambda records: records >= 300, 60)
     assert decoder.stats.malformed == decoder.stats.missing_template_sets == decoder.stats.unusable_fields == 0
     assert decoder.stats.messages == len(datagrams)
     path = sent(nfcapd, datagrams)
@@ -476,10 +476,10 @@ aggregate[x]: src_host, dst_host, src_port, dst_port, proto, tos
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([program, "-f", str(config)], stdout=log, stderr=subprocess.STDOUT)
         try:
-            _, batches, decoder = collect(inlet, lambda records: records >= 300, 30)
+            _, batches, decoder = collect(inlet, lambda records: records >= 300, 60)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
     stats = decoder.stats
     assert total(batches, "packetDeltaCount") == 300
     assert total(batches, "octetDeltaCount") == sum(20 + (20, 8, 8)[n % 3] + n for n in range(300))

@@ -89,7 +89,7 @@ template_refresh_seconds = 2
                 cwd=Path(__file__).resolve().parent.parent.parent,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-        wait_for(lambda: self._answers(), 30, f"the HTTP API; log:\n{self.log.read_text()[-2000:]}")
+        wait_for(lambda: self._answers(), 90, f"the HTTP API; log:\n{self.log.read_text()[-2000:]}")
 
     def start_feed(self) -> Feed:
         self.feed = Feed(enterprise(), ("127.0.0.1", self.ospf), ("127.0.0.1", self.ipfix), interval=1.0)
@@ -108,7 +108,7 @@ template_refresh_seconds = 2
             return 0
         process.send_signal(number)
         try:
-            return process.wait(20)
+            return process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -125,7 +125,7 @@ template_refresh_seconds = 2
         return True
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/api/{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/api/{path}", timeout=20) as answer:
             return json.load(answer)
 
     def links(self) -> dict[str, dict[str, Any]]:
@@ -144,7 +144,7 @@ template_refresh_seconds = 2
                 last[:] = [total, time.monotonic()]
             return time.monotonic() - last[1] > 6.5
 
-        wait_for(still, 60, "counters at rest")
+        wait_for(still, 120, "counters at rest")
 
     def walk(self, *options: str, root: str = ".1.3") -> list[tuple[str, str]]:
         """snmpbulkwalk -v2c: (numeric OID, value) in the order answered."""

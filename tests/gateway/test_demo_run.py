@@ -90,7 +90,7 @@ def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, number: signal.Sig
 
 
 def test_it_ends_by_itself_and_tells_in_plain_lines(tmp_path: Path) -> None:
-    with demo(tmp_path, run.free_ports(), 6.0) as child:
+    with demo(tmp_path, run.free_ports(), 20.0) as child:
         out, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == 0, out
     assert "A normal day" in out and "61 of 61 links up" in out and "\x1b" not in out
@@ -132,7 +132,7 @@ def test_snmpbulkwalk_and_nfdump_agree_on_every_ifindex(tmp_path: Path) -> None:
         answer = subprocess.run(
             [programs["snmpbulkwalk"], "-v2c", "-c", "public", "-Onq", f"127.0.0.1:{ports.snmp}",
              "1.3.6.1.2.1.31.1.1.1.10"],
-            capture_output=True, text=True, timeout=30, check=True,
+            capture_output=True, text=True, timeout=PATIENCE, check=True,
         )  # fmt: skip
         lines = [line.split() for line in answer.stdout.splitlines()]
         return {int(oid.rpartition(".")[2]): int(value) for oid, value in lines}
@@ -153,14 +153,14 @@ def test_snmpbulkwalk_and_nfdump_agree_on_every_ifindex(tmp_path: Path) -> None:
 
             wait_for(rests, "a pause between two bins")
             collector.send_signal(signal.SIGTERM)
-            said, _ = collector.communicate(timeout=30)
+            said, _ = collector.communicate(timeout=PATIENCE)
     finally:
         if collector.poll() is None:
             collector.kill()
             collector.communicate()
     table = subprocess.run(
         [programs["nfdump"], "-R", str(flows), "-q", "-N", "-n", "0", "-A", "outif", "-o", "fmt:%out %pkt %byt %fl"],
-        capture_output=True, text=True, timeout=30, check=True,
+        capture_output=True, text=True, timeout=PATIENCE, check=True,
     ).stdout  # fmt: skip
     rows = [[int(field) for field in line.split()] for line in table.splitlines() if line.split()]
     exported = {index: (packets, octets, records) for index, packets, octets, records in rows}

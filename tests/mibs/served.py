@@ -14,7 +14,7 @@ from pathlib import Path
 from mibs.snapshotfile import write_snapshot
 from tests.mibs.ask import encode_request
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Served:
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def exchange(self, data: bytes, seconds: float = 2.0) -> bytes | None:
+    def exchange(self, data: bytes, seconds: float = 20.0) -> bytes | None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(seconds)
             sock.connect(("127.0.0.1", self.port))
@@ -66,7 +66,7 @@ def responder(folder: Path, snapshot: bytes | None, *options: str) -> Iterator[S
         yield served
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def get(name: tuple[int, ...]) -> bytes:

@@ -19,7 +19,7 @@ from tests.mibs.served import free_port, get, responder
 
 IF_NUMBER: Oid = (1, 3, 6, 1, 2, 1, 2, 1, 0)
 UP_TIME: Oid = (1, 3, 6, 1, 2, 1, 1, 3, 0)
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 def number(octets: bytes | None) -> int:
@@ -101,7 +101,7 @@ def test_several_addresses(tmp_path: Path) -> None:
     with responder(tmp_path, sample_snapshot(links=4), "--listen", f"udp://127.0.0.2:{other}") as served:
         assert number(served.exchange(get(IF_NUMBER))) == 4
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(2.0)
+            sock.settimeout(20.0)
             sock.sendto(get(IF_NUMBER), ("127.0.0.2", other))
             answer, peer = sock.recvfrom(65535)
             assert number(answer) == 4 and peer == ("127.0.0.2", other)
@@ -112,7 +112,7 @@ def test_the_address_asked_is_the_address_answering(tmp_path: Path) -> None:
     with responder(tmp_path, sample_snapshot(links=4), "--listen", f"udp://0.0.0.0:{port}"):
         for host in ("127.0.0.1", "127.0.0.77"):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                sock.settimeout(2.0)
+                sock.settimeout(20.0)
                 sock.sendto(get(IF_NUMBER), (host, port))
                 answer, peer = sock.recvfrom(65535)
                 assert number(answer) == 4 and peer == (host, port)
@@ -129,7 +129,7 @@ def test_hostile_datagrams_over_the_socket(tmp_path: Path) -> None:
                 data = rng.randbytes(rng.randint(0, 1500)) if i % 2 else good[: rng.randrange(len(good))]
                 sock.send(data)
                 if i % 100 == 0:
-                    number(served.exchange(good, seconds=5.0))  # keeps the socket's queue short
+                    number(served.exchange(good, seconds=20.0))  # keeps the socket's queue short
         assert number(served.exchange(good)) == 10
     stats = json.loads(served.stats.read_text())
     assert stats["parse_errors"] + stats["out_packets"] == stats["in_packets"]

@@ -60,7 +60,7 @@ protocol ospf v2 o {{
 
 
 def run(*command: str, check: bool = True, text: str | None = None) -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
     return done.stdout
@@ -102,10 +102,10 @@ class ListenerProcess:
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
-            self._process.wait(3)
+            self._process.wait(20)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(3)
+            self._process.wait(20)
         if self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -216,10 +216,10 @@ class Lan:
         """The router is gone, without a word."""
         for daemon in self._of[name]:
             daemon.kill()
-            daemon.wait(3)
+            daemon.wait(20)
 
     def _await(self, path: Path) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not path.exists():
             assert time.monotonic() < end, f"{path} did not appear: {(path.parent.parent)}"
             time.sleep(0.02)
@@ -248,7 +248,7 @@ class Lan:
                 rows.add((kind, words[0], words[1], int(words[3], 16), int(words[4], 16)))
         return rows
 
-    def converge(self, lsas: int, seconds: float = 40, stable: float = 5.5) -> None:
+    def converge(self, lsas: int, seconds: float = 90, stable: float = 5.5) -> None:
         """Until r1 is Full with all and all FRRs hold the same `lsas` or more, unchanged for `stable` seconds.
 
         BIRD holds a new instance of its router-LSA back for MinLSInterval, five seconds.
@@ -268,7 +268,7 @@ class Lan:
             assert time.monotonic() < end, f"no convergence: {len(one)} and {len(two)} LSAs, {full} Full"
             time.sleep(0.2)
 
-    def listen(self, seconds: float = 60, **config: Any) -> ListenerProcess:
+    def listen(self, seconds: float = 150, **config: Any) -> ListenerProcess:
         process = ListenerProcess(self.namespace("ls"), {"interface": "e0", **config}, seconds)
         self._listeners.append(process)
         return process
@@ -283,10 +283,10 @@ class Lan:
             daemon.send_signal(signal.SIGTERM)
         for daemon in self._daemons:
             try:
-                daemon.wait(3)
+                daemon.wait(20)
             except subprocess.TimeoutExpired:
                 daemon.kill()
-                daemon.wait(3)
+                daemon.wait(20)
         for namespace in self._namespaces:
             run("ip", "netns", "del", namespace, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -7,7 +7,7 @@ LSA changed by our coming and going; a change heard at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -39,6 +39,13 @@ def one_listener_at_a_time(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "lan" in request.fixturenames:
         request.getfixturevalue("lan").close_listeners()
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.2)
 
 
 def listed(process: ListenerProcess) -> set[tuple[Any, ...]]:
@@ -99,10 +106,8 @@ def test_full_mode_reaches_full_and_leaves_no_trace(lan: Lan) -> None:
     listener.wait_for("Synchronised")  # with the BDR
     lan.vtysh("r2", "configure terminal", "interface e0", "ip ospf cost 44")
     listener.wait_for("LsdbChanged")
-    end = time.monotonic() + 8  # FRR repeats once what changed again before the ack, to its own kind too
-    while (owed := owed_to(lan, "0.0.0.255")) != ["0", "0", "0"]:
-        assert time.monotonic() < end, owed
-        time.sleep(0.2)
+    # FRR repeats once what changed again before the ack, to its own kind too
+    wait_for(lambda: owed_to(lan, "0.0.0.255") == ["0", "0", "0"], "nothing owed to us")
     assert "0.0.0.255         0 Full/DROther" in lan.vtysh("r1", "show ip ospf neighbor")
     assert listed(listener) == lan.database("r1")
     listener.close()
@@ -156,7 +161,8 @@ def test_a_lone_router_is_polled_and_not_disturbed(small: Lan) -> None:
     small.start(20, routers=("r1",))
     listener = small.listen(poll_seconds=0.5)
     listener.wait_for("Synchronised")
-    time.sleep(4)  # the election, with our Hellos in the middle of it
+    wait_for(lambda: "State DR," in small.vtysh("r1", "show ip ospf interface e0"), "election, with our Hellos in it")
+    wait_for(lambda: listed(listener) == small.database(), "a poll after the election")
     before = small.database()
     time.sleep(2)
     assert small.database() == before == listed(listener)
@@ -165,12 +171,12 @@ def test_a_lone_router_is_polled_and_not_disturbed(small: Lan) -> None:
     small.vtysh("r1", "configure terminal", "interface e0", "ip ospf cost 5")
     event = listener.wait_for("LsdbChanged")
     print(f"\nlone router, change polled after {(event['wall'] - began) * 1000:.0f} ms")
-    assert listener.dump()["stats"]["polls"] >= 8
+    wait_for(lambda: listener.dump()["stats"]["polls"] >= 8, "eight polls")
     listener.close()
 
     # The same router with the link made point-to-point: a burst changes nothing, full mode hears floods.
     small.vtysh("r1", "configure terminal", "interface e0", "ip ospf network point-to-point")
-    time.sleep(6)
+    time.sleep(6)  # MinLSInterval: nothing more is originated for the change
     before = small.database()
     burst = small.listen(network="point-to-point")
     burst.wait_for("Synchronised")
