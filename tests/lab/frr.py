@@ -35,7 +35,7 @@ def start_zebra(network: Network, router: str) -> None:
     _start(network, router, "zebra")
 
 
-def start_ospfd(network: Network, router: str, timeout: float = 10.0) -> None:
+def start_ospfd(network: Network, router: str, timeout: float = 60.0) -> None:
     """Start ospfd with the router's file once zebra's socket is there (else it retries after 10 s)."""
     deadline = time.monotonic() + timeout
     while not (network.directory / router / "zserv.api").exists():

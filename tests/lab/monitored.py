@@ -90,10 +90,10 @@ class Monitored:
         """Start all and wait until the gateway knows every router interface and hears every agent."""
         self.start_nfcapd()
         self.start_gateway()
-        self.wait("every link in the view", self.knows_every_link, 30)
+        self.wait("every link in the view", self.knows_every_link, 90)
         for host in self.network.plan.users():
             self.start_agent(host)
-        self.wait("every agent heard", self.hears_every_agent, 40)
+        self.wait("every agent heard", self.hears_every_agent, 90)
 
     def start_gateway(self) -> None:
         directory = self.network.directory / GATEWAY
@@ -131,7 +131,7 @@ class Monitored:
         """The JSON document at a path; OSError while nobody listens."""
 
         def fetch() -> bytes:
-            with urllib.request.urlopen(HTTP + path, timeout=5) as answer:
+            with urllib.request.urlopen(HTTP + path, timeout=20) as answer:
                 return bytes(answer.read())
 
         return json.loads(inside(self.network.namespace(GATEWAY), fetch))

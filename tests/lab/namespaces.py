@@ -29,7 +29,7 @@ CLONE_NEWNET = 0x40000000
 T = TypeVar("T")
 
 
-def command(*argv: str, check: bool = True, stdin: str | None = None, timeout: float = 30) -> str:
+def command(*argv: str, check: bool = True, stdin: str | None = None, timeout: float = 60) -> str:
     """Standard output of a program; RuntimeError with its words when it fails."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     if check and done.returncode:

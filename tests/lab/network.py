@@ -106,13 +106,13 @@ class Network:
                 child.terminate()
         sweep(os.getpid())
         for child in self._children:
-            child.wait(timeout=10)
+            child.wait(timeout=60)
         self._children.clear()
         self._lock.close()
         self._lock = None
         if self._guard is not None and self._guard.stdin is not None:
             self._guard.stdin.close()
-            self._guard.wait(timeout=20)
+            self._guard.wait(timeout=60)
         for number, old in self._old_handlers.items():
             signal.signal(number, old)
         self._old_handlers.clear()
@@ -193,7 +193,7 @@ class Network:
         for name in by_program["frr"]:
             frr.start_ospfd(self, name)
 
-    def run(self, node: str, *argv: str, check: bool = True, timeout: float = 30) -> str:
+    def run(self, node: str, *argv: str, check: bool = True, timeout: float = 60) -> str:
         """Standard output of a program run to its end in the node's namespace."""
         return command("ip", "netns", "exec", self.namespace(node), *argv, check=check, timeout=timeout)
 
@@ -224,7 +224,7 @@ class Network:
         self._children.append(child)
         return child
 
-    def stop(self, child: subprocess.Popen[bytes], number: int = signal.SIGTERM, timeout: float = 10) -> int:
+    def stop(self, child: subprocess.Popen[bytes], number: int = signal.SIGTERM, timeout: float = 30) -> int:
         """End a program started here and its process group; returns its exit code."""
         if child.poll() is None:
             child.send_signal(number)

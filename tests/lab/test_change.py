@@ -124,7 +124,7 @@ def test_interface_shut_moves_paths_and_takes_it_down(watched: Watched) -> None:
 
 
 def test_restored_interface_is_the_same_link(watched: Watched) -> None:
-    watched.monitored.wait("r1 to-r3 up again", lambda: watched.served(IF_OPER_STATUS, "r1 to-r3") == 1, 20)
+    watched.monitored.wait("r1 to-r3 up again", lambda: watched.served(IF_OPER_STATUS, "r1 to-r3") == 1, 60)
     index = {name: index for index, name in watched.monitored.interface_indexes().items()}
     assert index == watched.index
 
@@ -143,7 +143,7 @@ def test_killed_gateway_continues_where_it_was(watched: Watched) -> None:
     watched.network.stop(monitored.gateway, signal.SIGKILL)
     begin = time.monotonic()
     monitored.start_gateway()
-    monitored.wait("every link in the view again", monitored.knows_every_link, 30)
+    monitored.wait("every link in the view again", monitored.knows_every_link, 60)
     watched.measured.append(f"gateway back with every link {time.monotonic() - begin:.1f} s after kill -9")
     assert monitored.walk(IF_NAME) == names
     after = monitored.walk(IF_HC_OUT_OCTETS)

@@ -16,7 +16,7 @@ from tests.lab import frr
 from tests.lab.monitored import Monitored
 from tests.lab.network import Network
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 OWN = ("r1 lan", "r1 to-r3", "r1 to-r4", "r1 host")
 
@@ -27,7 +27,7 @@ def listening(network: Network) -> Iterator[Monitored]:
     monitored = Monitored(network)
     try:
         monitored.start_gateway()
-        monitored.wait("every link in the view", monitored.knows_every_link, 30)
+        monitored.wait("every link in the view", monitored.knows_every_link, 60)
         yield monitored
     finally:
         monitored.close()
@@ -44,7 +44,7 @@ def test_designated_router_dies_and_returns(network: Network, listening: Monitor
     os.kill(int((network.directory / "r1" / "ospfd.pid").read_text()), signal.SIGKILL)
     begin = time.monotonic()
     try:
-        listening.wait("r1 down", lambda: not any(topology(listening)[link][0] for link in OWN), 40)
+        listening.wait("r1 down", lambda: not any(topology(listening)[link][0] for link in OWN), 60)
         measured.append(f"dead designated router: its links down after {time.monotonic() - begin:.1f} s (dead 4 s)")
         others = {name for name, (up, _, _) in topology(listening).items() if not up} - set(OWN)
         assert others <= {"r3 to-r1", "r4 to-r1"}
@@ -54,7 +54,7 @@ def test_designated_router_dies_and_returns(network: Network, listening: Monitor
     finally:
         frr.start_ospfd(network, "r1")
     begin = time.monotonic()
-    listening.wait("the same topology again", lambda: topology(listening) == before, 40)
+    listening.wait("the same topology again", lambda: topology(listening) == before, 60)
     measured.append(f"the same topology again {time.monotonic() - begin:.1f} s after its return")
     stats = listening.api("/api/status")["components"]["ospf"]
     assert stats["malformed"] == 0 and stats["syncs_failed"] == 0
