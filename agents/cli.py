@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agents.config import dump_config, load_config
+from agents.config import dump_config, load_config, state_directory
 from agents.errors import AgentsError, ConfigError
 
 DEFAULT_CONFIG = "/etc/anemone/agent.toml"
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _arguments(argv)
     try:
-        config = load_config(arguments.config)
+        config = state_directory(load_config(arguments.config), os.environ.get("STATE_DIRECTORY", ""))
     except ConfigError as error:
         print(f"anemone-agent: {error}", file=sys.stderr)
         return 2

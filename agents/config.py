@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from agents.attribution import Rule
 from agents.errors import ConfigError
 
+DEFAULT_STATE_DIR = "/var/lib/anemone"
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -38,7 +39,7 @@ class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     gateway: str
     interval_seconds: Annotated[float, Meta(ge=0.5, le=300)] = 5.0
-    state_dir: str = "/var/lib/anemone"
+    state_dir: str = DEFAULT_STATE_DIR
     host_name: str = ""
     user_names: Literal["off", "hash", "name"] = "off"
     datagrams: Literal["auto", "conntrack", "ring", "off"] = "auto"
@@ -81,6 +82,14 @@ def dump_config(config: AgentConfig) -> str:
 
 def _toml(value: Any) -> str:
     return msgspec.json.encode(value).decode() if isinstance(value, str) else repr(value)
+
+
+def state_directory(config: AgentConfig, given: str) -> AgentConfig:
+    """With the directory that systemd made for the unit ($STATE_DIRECTORY), unless the file names another."""
+    first = given.partition(":")[0]
+    if not first or config.state_dir != DEFAULT_STATE_DIR:
+        return config
+    return msgspec.structs.replace(config, state_dir=first)
 
 
 def parse_config(text: str) -> AgentConfig:

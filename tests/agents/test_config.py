@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.config import AgentConfig, RuleConfig, dump_config, load_config, parse_config
+from agents.config import AgentConfig, RuleConfig, dump_config, load_config, parse_config, state_directory
 from agents.errors import ConfigError
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
@@ -17,6 +17,19 @@ def test_the_smallest_configuration() -> None:
     assert config.gateway_address() == ("10.0.100.9", 4739)
     assert (config.interval_seconds, config.user_names, config.datagrams) == (5, "off", "auto")
     assert parse_config('gateway = "udp://[fd00::9]:4739"').gateway_address() == ("fd00::9", 4739)
+
+
+def test_the_unit_has_a_state_directory_of_its_own() -> None:
+    """Two units must not share one: systemd moves that of a dynamic user to /var/lib/private and back."""
+    plain, own = parse_config(GATEWAY), parse_config(GATEWAY + 'state_dir = "/srv/a"\n')
+    assert state_directory(plain, "/var/lib/anemone-agent").state_dir == "/var/lib/anemone-agent"
+    assert state_directory(own, "/var/lib/anemone-agent") == own
+    assert state_directory(plain, "") == plain
+    directories = [
+        re.findall(r"^StateDirectory=(.*)$", (PACKAGING / "systemd" / f"anemone-{unit}.service").read_text(), re.M)
+        for unit in ("agent", "gateway")
+    ]
+    assert directories == [["anemone-agent"], ["anemone"]]
 
 
 def test_rules() -> None:
