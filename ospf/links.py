@@ -210,6 +210,12 @@ def _choose_networks(
     return chosen
 
 
+def _subnet(address: int, mask: int) -> tuple[int, int]:
+    """(network, prefix length) of a LAN; one whose mask is none is known by its DR's address only."""
+    plen = mask_length(mask)
+    return (address & mask, plen) if plen > 0 else (address, 32)
+
+
 def _interface_text(link_data: int) -> str:
     return f"if{link_data}" if link_data < UNNUMBERED_BELOW else dotted(link_data)
 
@@ -272,9 +278,7 @@ class _Build:
         self.chosen = _choose_networks(routers, networks)
         self.used = sorted(set(self.chosen.values()))
         self.network_vertex = {key: len(self.ids) + i for i, key in enumerate(self.used)}
-        self.subnet = {
-            key: (key[0] & networks[key].mask, max(mask_length(networks[key].mask), 0)) for key in self.used
-        }
+        self.subnet = {key: _subnet(key[0], networks[key].mask) for key in self.used}
         self.rows = _Rows()
         self.stubs = {vertex: StubIndex(routers[router]) for vertex, router in enumerate(self.ids)}
         self.halves: dict[tuple[int, int, bool], list[Half]] = {}

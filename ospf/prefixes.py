@@ -189,7 +189,7 @@ class _Inside:
     def _leave(self, address: int, at: Attachment) -> tuple[int, int, int]:
         """Out of the subnet's row; where the address is the ASBR's own, out of its external row."""
         external = self._graph.external_row
-        if at.plen == 32:
+        if at.plen == 32 and at.vertex < len(self._graph.routers):  # not a LAN that claims the mask of a host
             return at.vertex, at.cost, external.get(self._graph.routers[at.vertex], -1)
         row = self._owner.get(address, -1)
         if row >= 0:

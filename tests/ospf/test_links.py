@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ospf.links import EXTERNAL, STUB, TRANSIT, LinkKey, dotted, prefix_text
-from ospf.lsa import Lsa
+from ospf.lsa import Lsa, NetworkLsa, encode_lsa
 from ospf.topology import Topology, build_topology
 from tests.ospf.lsas import E, ip, network, p2p, router, stub, transit, virtual
 
@@ -280,3 +280,16 @@ def test_stub_with_a_holed_mask_is_counted(broken_mask: int) -> None:
 
     t = build(router(A, RouterLink(ip("10.1.0.0"), broken_mask, 3, 1)))
     assert len(t.links) == 0 and len(t.prefixes) == 0 and t.stats.bad_masks == 1
+
+
+@pytest.mark.parametrize("broken_mask", [0xFF00FF00, 0])
+def test_a_lan_with_a_mask_that_is_none_is_no_default_route(broken_mask: int) -> None:
+    body = NetworkLsa(broken_mask, (ip(A), ip(B)))
+    lsas = [
+        router(A, transit("10.5.0.1", "10.5.0.1", 3)),
+        router(B, transit("10.5.0.1", "10.5.0.2", 4)),
+        encode_lsa(type=2, link_state_id=ip("10.5.0.1"), advertising_router=ip(A), body=body),
+    ]
+    t = build(*lsas)
+    assert t.links.up.all() and [t.vertex_name(2)] == ["10.5.0.1/32"]
+    assert (t.prefixes.network.tolist(), t.prefixes.plen.tolist()) == ([ip("10.5.0.1")], [32])

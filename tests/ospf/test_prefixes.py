@@ -196,3 +196,14 @@ def test_forwarding_address() -> None:  # RFC 2328 16.4 (3)
     assert attachments(t, "10.7.0.0/16") == [(2, 4, "10.3.0.0/24")]
     assert t.prefixes.row(*net("10.8.0.0/16")) == -1 and t.stats.unresolved_forwarding == 1
     assert attachments(t, "10.9.0.0/16") == [(0, 10, "external")]
+
+
+def test_forwarding_address_on_a_lan_with_the_mask_of_a_host() -> None:
+    lan = [
+        router(R1, transit("10.5.0.1", "10.5.0.1", 3), flags=E),
+        router(R2, transit("10.5.0.1", "10.5.0.2", 4)),
+        network("10.5.0.1", 32, R1, (R1, R2)),
+        external("10.7.0.0/16", R1, 3, forward="10.5.0.1"),
+    ]
+    t = build_topology(lan, version=1, time=0.0)
+    assert attachments(t, "10.7.0.0/16") == [(0, 0, "external")]
