@@ -28,6 +28,14 @@ class Pair:
         self.children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Pair:
+        try:
+            self._build()
+        except BaseException:  # nobody else would take down what is up already
+            self.__exit__()
+            raise
+        return self
+
+    def _build(self) -> None:
         for name in (self.left, self.right):
             run("ip", "netns", "add", name)
             self.inside(name, "sysctl", "-q", "-w", "net.ipv6.conf.default.accept_dad=0")
@@ -40,7 +48,6 @@ class Pair:
             run("ip", "-n", name, "addr", "add", f"10.77.0.{place}/24", "dev", "eth0")
             run("ip", "-n", name, "addr", "add", f"fd77::{place}/64", "dev", "eth0", "nodad")
             run("ip", "-n", name, "link", "set", "eth0", "up")
-        return self
 
     def __exit__(self, *_: object) -> None:
         for child in reversed(self.children):
