@@ -436,7 +436,10 @@ class AgentService:
         if not datagrams:
             return
         self._sender.last_error = ""  # also set when an earlier datagram was refused and this one was taken
+        reopened = self._sender.stats.reopened
         self._sender.send(datagrams)
+        if self._sender.stats.reopened != reopened:  # what went out just now waits at the gateway for its templates
+            self._process.begin_session()
         refused = bool(self._sender.last_error)
         self.stats.refused += refused
         if refused != self._refused:

@@ -187,6 +187,10 @@ class ExportingProcess:
         self._options = deque(_Chunk(set_id, list(rows), True, True) for set_id, rows in self._tables.items())
         self.stats.refreshes += 1
 
+    def begin_session(self) -> None:
+        """The transport session is a new one (RFC 7011 8.4): everything is announced again with the next datagrams."""
+        self._refresh_at = None
+
     def _know(self, template: Template) -> None:
         known = self._templates.get(template.template_id)
         if known is None:

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from exporters.ipfix.decode import SessionDecoder
-from exporters.profiles import AGENT_FLOW_V4, AGENT_FLOW_V6, AGENT_HOST_V4, AGENT_STATISTICS, APPLICATION_NAMES
+from exporters.profiles import (
+    AGENT_FLOW_V4,
+    AGENT_FLOW_V6,
+    AGENT_HOST_V4,
+    AGENT_STATISTICS,
+    AGENT_TEMPLATES,
+    APPLICATION_NAMES,
+)
 from tests.agents.namespaces import Pair, stop
 from tests.require import require_programs, require_root
 
@@ -43,14 +50,24 @@ class Told:
         return dict(result)
 
 
-def read_records(path: Path) -> Told:
-    data, datagrams, offset = path.read_bytes(), [], 0
+def datagrams(path: Path) -> list[bytes]:
+    data, found, offset = path.read_bytes(), [], 0
     while offset + 2 <= len(data):
         length = int.from_bytes(data[offset : offset + 2], "big")
-        datagrams.append(data[offset + 2 : offset + 2 + length])
+        found.append(data[offset + 2 : offset + 2 + length])
         offset += 2 + length
+    return found
+
+
+def templates_again(path: Path) -> int:
+    decoder = SessionDecoder()
+    decoder.receive(datagrams(path), time.time())
+    return decoder.stats.refreshed
+
+
+def read_records(path: Path) -> Told:
     decoder, told = SessionDecoder(), Told()
-    for datagram in datagrams:
+    for datagram in datagrams(path):
         for batch in decoder.receive([datagram], time.time()):
             rows = [
                 {name: column[row].item() if hasattr(column[row], "item") and column[row].ndim == 0 else column[row]
@@ -205,6 +222,29 @@ def test_without_a_gateway_and_without_rights_it_goes_on() -> None:
         said = (pair.directory / "agent").read_text()
         assert "a lasting agent id" in said
         assert "Traceback" not in said
+
+
+@pytest.mark.lab
+def test_a_host_whose_address_changes_goes_on_reporting() -> None:
+    require_root()
+    require_programs("ip", "ethtool", "sysctl")
+    with Pair() as pair:
+        records = pair.directory / "records"
+        pair.program(pair.right, "collector", "collect", "10.77.0.2", str(GATEWAY), str(records))
+        pair.wait_for("collector", "ready")
+        keys = {"interval_seconds": 0.5, "template_refresh_seconds": 3600}
+        agent = pair.agent(pair.left, f"udp://10.77.0.2:{GATEWAY}", **keys)
+        begun(records)
+        for words in (("del", "10.77.0.1/24"), ("add", "10.77.0.9/24")):
+            pair.inside(pair.left, "ip", "addr", *words, "dev", "eth0")
+        deadline = time.monotonic() + PATIENCE
+        while read_records(records).hosts[-1]["sourceIPv4Address"] != 0x0A4D0009:
+            assert time.monotonic() < deadline and agent.poll() is None
+            time.sleep(0.1)
+        while templates_again(records) < len(AGENT_TEMPLATES):  # to the gateway it is a new session
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert stop(agent) == 0
 
 
 @pytest.mark.lab

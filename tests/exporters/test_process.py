@@ -104,6 +104,16 @@ def test_refresh_sends_templates_and_the_whole_options_table_again() -> None:
     assert process.next_timeout() == 220.0
 
 
+def test_a_new_session_is_told_everything_again() -> None:
+    process = ExportingProcess(1, [PORTS, APPLICATION_NAMES], template_refresh_seconds=3600.0)
+    process.set_options(APPLICATION_NAMES, apps("nginx"))
+    first = process.datagrams_to_send(100.0)
+    process.begin_session()
+    assert process.next_timeout() == 0.0
+    assert set_ids(process.datagrams_to_send(101.0)) == set_ids(first) == [2, 3, 260]
+    assert process.next_timeout() == 3701.0
+
+
 def test_handle_timeout_queues_the_refresh() -> None:
     process = ExportingProcess(1, [PORTS])
     assert process.next_timeout() == 0.0  # something to say at once
