@@ -40,7 +40,7 @@ class ProcessTable:
 
     def __init__(self, root: str = "/proc") -> None:
         self._root = root
-        self._holder: OrderedDict[int, int] = OrderedDict()  # inode -> pid, 0 = nobody
+        self._holder: OrderedDict[int, tuple[int, str]] = OrderedDict()  # inode -> pid (0 = nobody), its start time
         self._facts: OrderedDict[int, tuple[str, ProcessFacts]] = OrderedDict()  # pid -> (start time, facts)
         self._recent: OrderedDict[int, None] = OrderedDict()
         self._listed: set[int] = set()
@@ -55,12 +55,19 @@ class ProcessTable:
         """
         wanted = {inode for inode in inodes if inode}
         found: dict[int, int] = {}
+        starts: dict[int, str] = {}
         for inode in list(wanted):
-            pid = self._holder.get(inode)
-            if pid is not None:
-                wanted.discard(inode)
-                if pid:
-                    found[inode] = pid
+            known = self._holder.get(inode)
+            if known is None:
+                continue
+            pid, start = known
+            if pid and pid not in starts:
+                starts[pid] = self._start(pid)
+            if pid and starts[pid] not in (start, ""):  # another process goes by the id of one that has ended
+                continue
+            wanted.discard(inode)
+            if pid:
+                found[inode] = pid
         recent = list(reversed(self._recent))
         likely = self._lightest([*recent[:LIKELY_PROCESSES], *reversed(self._young)])
         self._search(wanted, found, likely)
@@ -123,7 +130,7 @@ class ProcessTable:
                 yield int(target[len(PREFIX) : -1])
 
     def _remember(self, inode: int, pid: int) -> None:
-        self._holder[inode] = pid
+        self._holder[inode] = (pid, self._start(pid) if pid else "")
         if len(self._holder) > MOST_INODES:
             self._holder.popitem(last=False)
 
@@ -134,6 +141,10 @@ class ProcessTable:
         except OSError:
             return ""
 
+    def _start(self, pid: int) -> str:
+        """When a process started, in clock ticks since boot; "" when it has ended."""
+        return _start_of(self._read(pid, "stat"))
+
     def facts(self, pid: int) -> ProcessFacts | None:
         """What a process is; None when it has ended before anybody asked."""
         stat = self._read(pid, "stat")
@@ -141,7 +152,7 @@ class ProcessTable:
             known = self._facts.get(pid)
             return known[1] if known else None
         name = stat[stat.find("(") + 1 : stat.rfind(")")]
-        start = stat[stat.rfind(")") + 2 :].split(" ")[19]
+        start = _start_of(stat)
         known = self._facts.get(pid)
         if known is not None and known[0] == start and known[1].name == name:
             return known[1]
@@ -178,3 +189,8 @@ class ProcessTable:
             if len(words) > 9:
                 rows.append((int(words[1].rsplit(":", 1)[1], 16), int(words[9])))
         return rows
+
+
+def _start_of(stat: str) -> str:
+    """Field 22 of /proc/PID/stat (proc(5)), counted from behind the name, which may hold anything."""
+    return stat[stat.rfind(")") + 2 :].split(" ")[19] if stat else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -10,13 +11,20 @@ from agents.sources.procfs import LIGHT_FILES, ProcessTable
 
 
 def process(
-    root: Path, pid: int, *, name: str = "prog", sockets: tuple[int, ...] = (), command: str = "", exe: str = ""
+    root: Path,
+    pid: int,
+    *,
+    name: str = "prog",
+    sockets: tuple[int, ...] = (),
+    command: str = "",
+    exe: str = "",
+    start: int = 4711,
 ) -> None:
     folder = root / str(pid)
     (folder / "fd").mkdir(parents=True, exist_ok=True)
     for place, inode in enumerate(sockets):
         (folder / "fd" / str(place)).symlink_to(f"socket:[{inode}]")
-    fields = " ".join(["S", *["0"] * 18, "4711", "0"])
+    fields = " ".join(["S", *["0"] * 18, str(start), "0"])
     (folder / "stat").write_text(f"{pid} ({name}) {fields}\n")
     (folder / "cmdline").write_bytes(command.replace(" ", "\0").encode() + b"\0")
     (folder / "cgroup").write_text("1:name=systemd:/x\n0::/system.slice/prog.service\n")
@@ -34,6 +42,18 @@ def test_holders_are_found_and_remembered(tmp_path: Path) -> None:
     assert table.holders([1, 3, 99]) == {1: 10, 3: 20}  # 99 is nobody's: remembered too
     assert table.stats.processes == looked_at
     assert table.stats.nobody == 1
+
+
+def test_a_process_id_used_again_does_not_own_what_its_predecessor_left(tmp_path: Path) -> None:
+    """A daemon opens its socket, forks and ends; later its id belongs to somebody else."""
+    process(tmp_path, 10, name="daemon", sockets=(1, 2))
+    table = ProcessTable(str(tmp_path))
+    assert table.holders([1, 2]) == {1: 10, 2: 10}
+    shutil.rmtree(tmp_path / "10")
+    process(tmp_path, 11, name="daemon", sockets=(1,))
+    assert table.holders([1, 2]) == {1: 10, 2: 10}  # what is known of it still holds
+    process(tmp_path, 10, name="stranger", start=4712)
+    assert table.holders([1, 2]) == {1: 11}
 
 
 def test_a_quick_look_takes_the_likely_ones(tmp_path: Path) -> None:
