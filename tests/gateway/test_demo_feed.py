@@ -16,7 +16,7 @@ from gateway.demo.network import address
 from ospf.lsa import OPTION_E
 from ospf.packets import ALL_SPF_ROUTERS, Hello, build_ip_packet, decode_packet, encode_packet, ip_payload
 
-PATIENCE = 20.0  # seconds until a test gives up; nothing is measured
+PATIENCE = 60.0  # seconds until a test gives up; nothing is measured
 
 
 def bound() -> socket.socket:
