@@ -59,7 +59,10 @@ class _Destination:
 
     def _pump(self) -> None:
         """A collector's socket holds about a hundred datagrams by default: never more than a burst at once."""
+        reopened = self.sender.stats.reopened
         self.sender.send([self._waiting.popleft() for _ in range(min(BURST, len(self._waiting)))])
+        if self.sender.stats.reopened != reopened:  # another source address: to the collector a new session
+            self.process.begin_session()
         self._pump_call = self._reactor.callLater(PAUSE, self._pump) if self._waiting else None
 
     def _timeout(self) -> None:

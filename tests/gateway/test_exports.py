@@ -82,3 +82,31 @@ def test_what_waits_for_the_pace_is_bounded_and_counted(monkeypatch) -> None:
     assert len(exports._destinations[0]._waiting) <= 20
     assert exports.stats()["dropped_waiting"] > 100
     exports.stop()
+
+
+def test_a_new_source_address_is_a_new_session_with_its_templates_again() -> None:
+    batch, published = hops(3)
+    clock = Clock()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        exports = Exports(clock, (Export(to=f"udp://127.0.0.1:{s.getsockname()[1]}"),))
+        exports.start()
+        exports.send(batch, published, T + 20)
+        one = exports._destinations[0]
+        before = one.process.stats.template_records
+        sending = one.sender.send
+
+        def moved(datagrams: list[bytes]) -> int:
+            one.sender.stats.reopened += 1
+            return sending(datagrams)
+
+        one.sender.send = moved  # type: ignore[method-assign]
+        for _ in range(3):
+            clock.advance(PAUSE)
+        exports.send(batch, published, T + 21)
+        one.sender.send = sending  # type: ignore[method-assign]
+        for _ in range(5):
+            clock.advance(PAUSE)
+        exports.send(batch, published, T + 22)
+        assert one.process.stats.template_records > before
+        exports.stop()
