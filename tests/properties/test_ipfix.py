@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from exporters.ipfix.decode import Limits, SessionDecoder
@@ -149,7 +149,11 @@ def templates(draw: st.DrawFn) -> Template:
 @settings(max_examples=150, deadline=None)
 @given(templates(), st.integers(1, 60), st.integers(0, 1 << 30), st.integers(1, 4))
 def test_round_trip_of_any_template(template: Template, rows: int, seed: int, align: int) -> None:
-    """Encode, decode: the same values, also when templates and data share a message and sets are padded."""
+    """Encode, decode: the same values, also when templates and data share a message and sets are padded.
+
+    Left out: all-variable templates of fewer than four fields, whose empty records cannot be told from padding.
+    """
+    assume(template.minimum_length >= 4 or any(field.length != VARIABLE for field in template.fields))
     want = sample_columns(template, rows, seed)
     process = ExportingProcess(1, [template], mtu=9000)
     assert process.add(template, want, 0.0) == rows
