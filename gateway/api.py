@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from gateway.published import F8, Agent, Event, Published
 from gateway.query import NothingFound
 from gateway.units import rfc3339
-from ospf.links import LinkKey, dotted
+from ospf.links import LinkKey
+from ospf.wire import address_text
 
 Document = dict[str, Any]
 Names = Mapping[str, str]  # router id -> name shown
@@ -392,7 +393,7 @@ def _topology_routers(published: Published) -> set[str]:
     held = published.topology
     if held is None:
         return set()
-    return {dotted(router) for router, alive in zip(held.routers.tolist(), held.alive, strict=False) if alive}
+    return {address_text(router) for router, alive in zip(held.routers.tolist(), held.alive, strict=False) if alive}
 
 
 def _router_order(name: str) -> tuple[int, ...]:

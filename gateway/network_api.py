@@ -16,10 +16,11 @@ from gateway.published import Event, Published
 from gateway.query import NothingFound
 from gateway.units import rfc3339
 from ospf.history import diff as topology_diff
-from ospf.links import KIND_NAMES, dotted, prefix_text
+from ospf.links import KIND_NAMES, prefix_text
 from ospf.paths import Paths
 from ospf.prefixes import EXT2, INTRA, ROUTE_TYPE_NAMES
 from ospf.topology import Topology
+from ospf.wire import address_text
 
 NO_TOPOLOGY = "is an [[ospf.attach]] configured, and does `anemone status` show LSAs received?"
 
@@ -32,7 +33,7 @@ def topology(held: Topology | None, names: Mapping[str, str]) -> Document:
     lan_routers: dict[int, list[str]] = {vertex: [] for vertex in networks}
     for row, target in enumerate(links.target.tolist()):
         if target in lan_routers and links.up[row]:
-            lan_routers[target].append(dotted(int(links.router[row])))
+            lan_routers[target].append(address_text(int(links.router[row])))
     return {
         "version": held.version,
         "time": rfc3339(held.time),
@@ -40,8 +41,8 @@ def topology(held: Topology | None, names: Mapping[str, str]) -> Document:
         "instance": held.instance,
         "routers": [
             {
-                "router": dotted(router),
-                "name": names.get(dotted(router), ""),
+                "router": address_text(router),
+                "name": names.get(address_text(router), ""),
                 "up": bool(held.alive[vertex]),
                 "links": int((links.router == router).sum()),
             }
@@ -50,7 +51,7 @@ def topology(held: Topology | None, names: Mapping[str, str]) -> Document:
         "networks": [
             {
                 "prefix": held.vertex_name(vertex),
-                "designated_router": dotted(int(held.network_address[vertex - len(held.routers)])),
+                "designated_router": address_text(int(held.network_address[vertex - len(held.routers)])),
                 "routers": lan_routers[vertex],
             }
             for vertex in networks
@@ -59,7 +60,7 @@ def topology(held: Topology | None, names: Mapping[str, str]) -> Document:
             {
                 "id": link_id(key),
                 "kind": KIND_NAMES[links.kind[row]],
-                "router": dotted(key.router),
+                "router": address_text(key.router),
                 "interface": key.interface,
                 "neighbor": links.neighbor[row],
                 "cost": int(links.cost[row]),
@@ -108,16 +109,17 @@ def path(published: Published, source: int, destination: int, names: Mapping[str
     row = _prefix_row(held, "dst", destination)
     starts, assumed, source_prefix = _entries(published, held, source)
     if source_prefix == row and table.route_type[row] == INTRA and len(starts) == 1:
-        raise NothingFound("dst", f"{dotted(source)} and {dotted(destination)} share a link", "no router is crossed")
+        both = f"{address_text(source)} and {address_text(destination)}"
+        raise NothingFound("dst", f"{both} share a link", "no router is crossed")
     best = _best_start(paths, starts, row)
     if best is None:
-        problem = f"no path from {dotted(source)} to {dotted(destination)}"
+        problem = f"no path from {address_text(source)} to {address_text(destination)}"
         raise NothingFound("dst", problem, "the network is split: see `anemone events`")
     vertex, entry = best
     hops = [
         {
-            "router": dotted(int(router)),
-            "name": names.get(dotted(int(router)), ""),
+            "router": address_text(int(router)),
+            "name": names.get(address_text(int(router)), ""),
             "ingress": _link_id(held, ingress),
             "egress": _link_id(held, egress),
             "share": float(share),
@@ -130,14 +132,14 @@ def path(published: Published, source: int, destination: int, names: Mapping[str
             hop["ingress"] = _link_id(held, entry)
     return {
         "source": {
-            "address": dotted(source),
+            "address": address_text(source),
             "prefix": _prefix_text(held, source_prefix),
             "at": held.vertex_name(vertex),
             "name": names.get(held.vertex_name(vertex), ""),
             "assumed": assumed,
         },
         "destination": {
-            "address": dotted(destination),
+            "address": address_text(destination),
             "prefix": _prefix_text(held, row),
             "type": ROUTE_TYPE_NAMES[table.route_type[row]],
         },
@@ -160,7 +162,8 @@ def _prefix_row(held: Topology, field: str, address: int) -> int:
         lookup = LongestPrefixMatch(table.network, table.plen)
         row = int(lookup.lookup(np.array([address], np.uint32))[0])
     if row < 0:
-        raise NothingFound(field, f"{dotted(address)} is in no known prefix", "`anemone topology` lists the prefixes")
+        remedy = "`anemone topology` lists the prefixes"
+        raise NothingFound(field, f"{address_text(address)} is in no known prefix", remedy)
     return row
 
 
@@ -175,7 +178,7 @@ def _entries(published: Published, held: Topology, address: int) -> tuple[list[t
             raise
     if owner is not None:
         return [(owner[0], -1)], False, -1
-    text = dotted(address)
+    text = address_text(address)
     for agent in published.agents:
         if text in agent.addresses and agent.gateway:
             gateway = sum(

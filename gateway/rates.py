@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from gateway.join import Load, Placed, Routing
-from gateway.registry import dotted
+from ospf.wire import address_text
 
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
@@ -111,8 +111,8 @@ def _talkers(
         (
             int(routing.ifindex[row]),
             int(unique[c, 1]),
-            dotted(unique[c, 2]),
-            dotted(unique[c, 3]),
+            address_text(unique[c, 2]),
+            address_text(unique[c, 3]),
             float(v) * scale,
         )
         for row, c, v in zip(link[top].tolist(), conversation[top].tolist(), value[top].tolist(), strict=True)

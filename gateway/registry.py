@@ -6,7 +6,6 @@ question double counting turns on: was the sender of these octets itself reporti
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.published import Agent
+from ospf.wire import address_text
 
 U4 = NDArray[np.uint32]
 MAX_AGENTS = 50_000
@@ -24,9 +24,6 @@ ADDRESS_SECONDS = 300.0  # an address its agent has not stated again for so long
 PRESUMED_SECONDS = 75.0  # after a start: the templates an agent refreshes every minute have come by then
 EVICTED = 100  # one of so many agents goes when there is no more room: making room must not cost a search each
 
-
-def dotted(address: int) -> str:
-    return str(ipaddress.IPv4Address(int(address)))
 
 
 @dataclass(frozen=True)
@@ -231,8 +228,8 @@ class AgentRegistry:
                 id=a.identifier.hex(),
                 name=a.name,
                 exporter=a.exporter,
-                addresses=tuple(dotted(x) for x in sorted(a.gateways)),
-                gateway=next((dotted(g) for g in a.gateways.values() if g), ""),
+                addresses=tuple(address_text(x) for x in sorted(a.gateways)),
+                gateway=next((address_text(g) for g in a.gateways.values() if g), ""),
                 layer=a.layer,
                 interval_seconds=a.interval,
                 last_seen=a.reported_until,

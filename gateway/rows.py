@@ -22,9 +22,9 @@ from gateway.published import (
     Talker,
 )
 from gateway.rates import Rates
-from gateway.registry import dotted
 from gateway.view import WRAP, Counters
 from ospf.topology import LinkKey, Topology
+from ospf.wire import address_text
 
 KINDS = ("transit", "stub", "external")
 _UNSEEN = ("stub", "", "", 0)
@@ -180,7 +180,7 @@ def _links(
         np.add.at(out, cells["link"], cells[name])
         return out
 
-    routers = tuple(dotted(key.router) for _, key, _ in ordered)
+    routers = tuple(address_text(key.router) for _, key, _ in ordered)
     prefixed = [
         f"{key.instance}/{router}" if key.instance != "default" else router
         for router, (_, key, _) in zip(routers, ordered, strict=True)

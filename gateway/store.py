@@ -25,10 +25,11 @@ from gateway.batch import UsageBatch
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline, Remembered
 from gateway.published import Event
-from gateway.registry import AgentRegistry, KnownAgent, dotted
+from gateway.registry import AgentRegistry, KnownAgent
 from gateway.schema import USAGE, stored
 from gateway.view import Counters
 from ospf.topology import LinkKey
+from ospf.wire import address_text
 
 SCHEMA_VERSION = 1
 MINUTE = 60
@@ -346,7 +347,7 @@ def _links_at(conn: sqlite3.Connection, at: float | None) -> list[dict[str, Any]
     for index, instance, router, interface, kind, neighbor, area, cost, up in conn.execute(
         "SELECT * FROM interfaces ORDER BY ifindex"
     ):
-        name = dotted(router) if instance == "default" else f"{instance}/{dotted(router)}"
+        name = address_text(router) if instance == "default" else f"{instance}/{address_text(router)}"
         octets, packets = totals.get(index, (0, 0))
         apps = rates.get(index, {})
         out.append(
@@ -354,7 +355,7 @@ def _links_at(conn: sqlite3.Connection, at: float | None) -> list[dict[str, Any]
                 "id": f"{name}:{interface}",
                 "kind": kind,
                 "ifindex": index,
-                "router": dotted(router),
+                "router": address_text(router),
                 "interface": interface,
                 "neighbor": neighbor,
                 "area": area,

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ospf.links import TRANSIT, dotted, prefix_text
+from ospf.links import TRANSIT, prefix_text
 from ospf.prefixes import ROUTE_TYPE_NAMES
 from ospf.topology import LinkKey, Topology
+from ospf.wire import address_text
 
 KINDS = (
     "router_up", "router_down", "link_up", "link_down", "cost_changed", "prefix_added", "prefix_removed",
@@ -106,9 +107,9 @@ def diff(old: Topology | None, new: Topology) -> list[TopologyEvent]:
 
     before, after = _routers(old), _routers(new)
     for router in sorted(before - after):
-        say("router_down", dotted(router))
+        say("router_down", address_text(router))
     for router in sorted(after - before):
-        say("router_up", dotted(router))
+        say("router_up", address_text(router))
     old_links, new_links = _links(old), _links(new)
     for key in sorted({*old_links, *new_links}):
         was, now = old_links.get(key, _ABSENT), new_links.get(key, _ABSENT)

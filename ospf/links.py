@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ospf.lsa import LINK_P2P, LINK_TRANSIT, LINK_VIRTUAL, NetworkLsa, RouterLink, RouterLsa
-from ospf.pairing import UNNUMBERED_BELOW, Half, StubIndex, mask_length, pair_ends
+from ospf.pairing import UNNUMBERED_BELOW, Half, StubIndex, pair_ends
+from ospf.wire import address_text, mask_length
 
 I4 = NDArray[np.int32]
 U4 = NDArray[np.uint32]
@@ -33,13 +34,9 @@ KIND_NAMES = ("transit", "stub", "external")
 FIRST_HOSTLESS_LENGTH = 30  # a point-to-point subnet this long holds the two routers only
 
 
-def dotted(address: int) -> str:
-    """The dotted quad of a host-order address or router id."""
-    return f"{address >> 24 & 255}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
-
 
 def prefix_text(network: int, plen: int) -> str:
-    return f"{dotted(network)}/{plen}"
+    return f"{address_text(network)}/{plen}"
 
 
 class LinkKey(NamedTuple):
@@ -54,7 +51,7 @@ class LinkKey(NamedTuple):
     interface: str
 
     def __str__(self) -> str:
-        return f"{dotted(self.router)}:{self.interface}"
+        return f"{address_text(self.router)}:{self.interface}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +214,7 @@ def _subnet(address: int, mask: int) -> tuple[int, int]:
 
 
 def _interface_text(link_data: int) -> str:
-    return f"if{link_data}" if link_data < UNNUMBERED_BELOW else dotted(link_data)
+    return f"if{link_data}" if link_data < UNNUMBERED_BELOW else address_text(link_data)
 
 
 def build_links(
@@ -331,7 +328,7 @@ class _Build:
         numbered = link.link_data >= UNNUMBERED_BELOW
         row = self.rows.add(
             LinkKey(self.instance, router, _interface_text(link.link_data)), vertex, link.metric, TRANSIT,
-            target=self.vertex_of.get(link.link_id, -1), neighbor=dotted(link.link_id),
+            target=self.vertex_of.get(link.link_id, -1), neighbor=address_text(link.link_id),
             address=link.link_data if numbered else 0, up=False,
         )  # fmt: skip
         self._add_half(vertex, row, link)
@@ -367,7 +364,7 @@ class _Build:
             if plen < 32:  # a host route or a loopback has no row
                 address, row = owner.get((network, plen), (0, -1))
                 if row < 0:
-                    text = dotted(address) if address else prefix_text(network, plen)
+                    text = address_text(address) if address else prefix_text(network, plen)
                     key = LinkKey(self.instance, router, text)
                     row = rows.add(key, vertex, cost, STUB, address=address)
                     rows.network[row], rows.plen[row] = network, plen

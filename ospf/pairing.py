@@ -14,16 +14,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ospf.lsa import LINK_STUB, RouterLink, RouterLsa
+from ospf.wire import mask_length
 
 HOST_MASK = 0xFFFFFFFF
 UNNUMBERED_BELOW = 1 << 24  # link data 0.x.y.z is an ifIndex (RFC 2328 A.4.2)
 MOST_COMPARED = 10_000  # pairs of ends; more parallel links than that are paired in order of address
-
-
-def mask_length(mask: int) -> int:
-    """Prefix length of a contiguous mask, -1 for any other 32-bit pattern."""
-    inverse = ~mask & HOST_MASK
-    return 32 - inverse.bit_length() if inverse & (inverse + 1) == 0 else -1
 
 
 class Stub(NamedTuple):

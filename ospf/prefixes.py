@@ -33,7 +33,8 @@ from ospf.lsa import (
     RouterLsa,
     SummaryLsa,
 )
-from ospf.pairing import HOST_MASK, mask_length
+from ospf.pairing import HOST_MASK
+from ospf.wire import mask_length
 
 INTRA, INTER, EXT1, EXT2 = 0, 1, 2, 3
 ROUTE_TYPE_NAMES = ("intra", "inter", "external-1", "external-2")

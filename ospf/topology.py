@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ospf.links import EXTERNAL, STUB, TRANSIT, EdgeTable, LinkKey, LinkTable, build_links, dotted
+from ospf.links import EXTERNAL, STUB, TRANSIT, EdgeTable, LinkKey, LinkTable, build_links
 from ospf.lsa import (
     AS_EXTERNAL,
     FLAG_E,
@@ -32,10 +32,11 @@ from ospf.lsa import (
     RouterLsa,
 )
 from ospf.prefixes import EXT1, EXT2, INTER, INTRA, PrefixTable, build_prefixes
+from ospf.wire import address_text
 
 __all__ = [
     "EXT1", "EXT2", "EXTERNAL", "INTER", "INTRA", "STUB", "TRANSIT", "EdgeTable", "LinkKey", "LinkTable",
-    "PrefixTable", "Topology", "TopologyStats", "build_topology", "dotted",
+    "PrefixTable", "Topology", "TopologyStats", "build_topology",
 ]  # fmt: skip
 
 
@@ -99,9 +100,9 @@ class Topology:
     def vertex_name(self, vertex: int) -> str:
         """Router id text, or the prefix text of a transit network."""
         if vertex < len(self.routers):
-            return dotted(int(self.routers[vertex]))
+            return address_text(int(self.routers[vertex]))
         i = vertex - len(self.routers)
-        return f"{dotted(int(self.network_prefix[i]))}/{int(self.network_plen[i])}"
+        return f"{address_text(int(self.network_prefix[i]))}/{int(self.network_plen[i])}"
 
 
 def build_topology(

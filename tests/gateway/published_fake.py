@@ -24,9 +24,10 @@ from gateway.published import (
     Published,
     Talker,
 )
-from ospf.links import KIND_NAMES, dotted
+from ospf.links import KIND_NAMES
 from ospf.paths import Paths
 from ospf.topology import Topology, build_topology
+from ospf.wire import address_text
 
 NOW = 1_795_290_600.0  # 2026-11-21T19:50:00Z
 STARTED = NOW - 3_725.0
@@ -119,7 +120,8 @@ def of_network(
             into[row_of[key], app] += fractions[row + len(held.links)] * flow.bits_per_second
             if fractions[row]:
                 rate = fractions[row] * flow.bits_per_second
-                talkers.append(Talker(row_of[key], app, dotted(source.address), dotted(destination.address), rate))
+                ends = address_text(source.address), address_text(destination.address)
+                talkers.append(Talker(row_of[key], app, *ends, rate))
         matrix.append((held.vertex_name(vertex), _last_router(paths, held, vertex, destination.address), app, flow))
     links = _links(network, base, held, out, into, names, seconds, now)
     link, app_rows = np.nonzero(out)
@@ -190,7 +192,7 @@ def _links(
 ) -> LinkColumns:  # fmt: skip
     now_up = {key: bool(held.links.up[row]) for row, key in enumerate(held.links.keys)}
     capacity = {network.link_id(end): segment.capacity for segment in network.segments for end in segment.ends}
-    routers = [dotted(key.router) for key in base.links.keys]
+    routers = [address_text(key.router) for key in base.links.keys]
     return LinkColumns(
         id=tuple(str(key) for key in base.links.keys),
         kind=tuple(KIND_NAMES[kind] for kind in base.links.kind.tolist()),
@@ -216,8 +218,9 @@ def _links(
 def _agents(network: Network, now: float) -> tuple[Agent, ...]:
     return tuple(
         Agent(
-            id=f"{number:032x}", name=host.name, exporter=f"{dotted(host.address)}:40001",
-            addresses=(dotted(host.address),), gateway=dotted(host.gateway) if host.gateway else "", layer=1,
+            id=f"{number:032x}", name=host.name, exporter=f"{address_text(host.address)}:40001",
+            addresses=(address_text(host.address),),
+            gateway=address_text(host.gateway) if host.gateway else "", layer=1,
             interval_seconds=5.0, last_seen=now - (400 if number == 1 else 3), records=1000 + number,
             lost=7 if number == 1 else 0, live=number != 1,
         )
@@ -246,4 +249,4 @@ def _row(held: Topology, address: int) -> int:
 
 
 def _last_router(paths: Paths, held: Topology, vertex: int, address: int) -> str:
-    return dotted(paths.trace(vertex, _row(held, address))[-1].router)
+    return address_text(paths.trace(vertex, _row(held, address))[-1].router)

@@ -155,7 +155,7 @@ def test_tshark_decodes_the_export_and_its_totals_equal_the_view(loaded: Loaded,
     records = 0
     for record in flow_records(json.loads(done.stdout, object_pairs_hook=list)):
         index = int(record["cflow.outputint"])
-        octets = next(int(v) for k, v in record.items() if "octet" in k.lower() and "2" in k)
+        octets = int(record["cflow.layer2_octet_delta_count"])  # element 352
         totals[index] = totals.get(index, 0) + octets
         records += 1
     view = {link["ifindex"]: link["octets"] for link in loaded.gateway.links().values() if link["octets"]}

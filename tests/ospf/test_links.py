@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ospf.links import EXTERNAL, STUB, TRANSIT, LinkKey, dotted, prefix_text
+from ospf.links import EXTERNAL, STUB, TRANSIT, LinkKey, prefix_text
 from ospf.lsa import Lsa, NetworkLsa, encode_lsa
 from ospf.topology import Topology, build_topology
+from ospf.wire import address_text
 from tests.ospf.lsas import E, ip, network, p2p, router, stub, transit, virtual
 
 A, B, C, D = "1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"
@@ -27,7 +28,7 @@ def opposite(topology: Topology) -> dict[str, str]:
 
 
 def test_text() -> None:
-    assert dotted(ip("10.20.30.255")) == "10.20.30.255"
+    assert address_text(ip("10.20.30.255")) == "10.20.30.255"
     assert prefix_text(ip("10.0.0.0"), 8) == "10.0.0.0/8"
 
 

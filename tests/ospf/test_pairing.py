@@ -6,7 +6,8 @@ import pytest
 
 from ospf import pairing
 from ospf.lsa import RouterLink, RouterLsa
-from ospf.pairing import Half, StubIndex, mask_length, pair_ends
+from ospf.pairing import Half, StubIndex, pair_ends
+from ospf.wire import mask_length
 from tests.ospf.lsas import ip, p2p, stub
 
 OURS, THEIRS = 0, 1
