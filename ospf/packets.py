@@ -1,10 +1,10 @@
 """OSPFv2 packets: RFC 2328 appendix A.3 (the five types), D (authentication fields), and the IPv4 header.
 
 Covered: decode and encode of Hello, Database Description, Link State Request, Update and Acknowledgment;
-the packet checksum; authentication type 0. Types 1 and 2 are *parsed* (the bodies are in the clear and a
-passive listener needs no key) but neither verified nor produced. Octets behind the packet's own length
-(the digest of type 2, the LLS block of RFC 5613) are ignored. OSPFv3 is another protocol and lives
-elsewhere.
+the packet checksum; authentication type 0. Types 1, 2 and 3 are *parsed* (the bodies are in the clear and a
+passive listener needs no key); verifying and producing them is `ospf.auth`'s. Octets behind the packet's own
+length (the digest of types 2 and 3, the LLS block of RFC 5613) are ignored. OSPFv3 is another protocol and
+lives elsewhere.
 
 One rule is softer than "refuse the packet": a Link State Update with a broken LSA keeps its intact ones
 and names the reasons for the others (RFC 2328 13 (1) discards the LSA, not the packet). Only when a
@@ -21,7 +21,7 @@ from ospf.lsa import HEADER_LENGTH, Key, Lsa, LsaHeader, decode_header, decode_l
 from ospf.wire import Cursor, Octets, internet_checksum
 
 HELLO, DATABASE_DESCRIPTION, LINK_STATE_REQUEST, LINK_STATE_UPDATE, LINK_STATE_ACK = 1, 2, 3, 4, 5
-AUTH_NONE, AUTH_SIMPLE, AUTH_CRYPTOGRAPHIC = 0, 1, 2
+AUTH_NONE, AUTH_SIMPLE, AUTH_CRYPTOGRAPHIC, AUTH_EXTENDED = 0, 1, 2, 3
 DD_MASTER, DD_MORE, DD_INIT = 1, 2, 4
 IP_PROTOCOL = 89
 ALL_SPF_ROUTERS = 0xE0000005  # 224.0.0.5
@@ -112,7 +112,7 @@ def decode_packet(payload: Octets) -> Packet:
     if auth_type in (AUTH_NONE, AUTH_SIMPLE):
         if internet_checksum(bytes(view[:16]) + bytes(view[PACKET_HEADER_LENGTH:])) != 0:
             raise OspfDecodeError("packet checksum")
-    elif auth_type != AUTH_CRYPTOGRAPHIC:
+    elif auth_type not in (AUTH_CRYPTOGRAPHIC, AUTH_EXTENDED):
         raise OspfDecodeError(f"authentication type {auth_type}")
     if router_id == 0:
         raise OspfDecodeError("router id 0.0.0.0")

@@ -75,7 +75,7 @@ def test_what_follows_the_packet_is_ignored() -> None:
 
 def test_header_fields() -> None:
     whole = bytearray(encode_packet(BODIES[0], router_id=1, area=0))
-    for at, value, reason in ((0, 3, "version 3"), (13, whole[13] ^ 1, "checksum"), (15, 3, "authentication type")):
+    for at, value, reason in ((0, 3, "version 3"), (13, whole[13] ^ 1, "checksum"), (15, 4, "authentication type")):
         broken = bytearray(whole)
         broken[at] = value
         with pytest.raises(OspfDecodeError, match=reason):
@@ -90,12 +90,14 @@ def test_header_fields() -> None:
         decode_packet(bytes(short))
 
 
-def test_authentication_types_1_and_2_are_parsed() -> None:
+def test_authentication_types_1_to_3_are_parsed() -> None:
     hello = encode_packet(BODIES[0], router_id=9, area=0)[24:]
     simple = packet(1, hello, auth_type=1)  # the checksum leaves the password out
     assert decode_packet(simple) == Packet(9, 0, 1, BODIES[0])
     cryptographic = packet(1, hello, auth_type=2, trailer=bytes(16))
     assert decode_packet(cryptographic) == Packet(9, 0, 2, BODIES[0])
+    extended = packet(1, hello, auth_type=3, trailer=bytes(8 + 32))  # RFC 7474 3
+    assert decode_packet(extended) == Packet(9, 0, 3, BODIES[0])
 
 
 def test_refused_bodies() -> None:
