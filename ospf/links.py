@@ -28,11 +28,11 @@ from ospf.wire import address_text, mask_length
 I4 = NDArray[np.int32]
 U4 = NDArray[np.uint32]
 U1 = NDArray[np.uint8]
+F8 = NDArray[np.float64]
 
 TRANSIT, STUB, EXTERNAL = 0, 1, 2
 KIND_NAMES = ("transit", "stub", "external")
 FIRST_HOSTLESS_LENGTH = 30  # a point-to-point subnet this long holds the two routers only
-
 
 
 def prefix_text(network: int, plen: int) -> str:
@@ -70,6 +70,12 @@ class LinkTable:
     reverse: I4  # opposite row of a point-to-point link, else -1
     network: U4  # subnet of the interface; network 0 and plen 0 when unknown
     plen: U1
+    area: U4  # area id; of several the lowest
+    te_metric: U4  # traffic engineering (RFC 3630, 7471); 0 everywhere: not told
+    bandwidth: F8  # maximum, bit/s
+    reservable: F8  # maximum, bit/s
+    delay_us: U4  # average one-way, microseconds
+    admin_group: U4
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -85,6 +91,7 @@ class EdgeTable:
     out_link: I4  # row whose Out counts; -1 network -> router and virtual links
     in_link: I4  # row whose In counts; -1 router -> network, virtual links and p2p without an opposite row
     start: I4
+    virtual: I4  # area index that a virtual link passes through; -1 no virtual link, -2 one through an area not seen
 
     def __len__(self) -> int:
         return len(self.src)
@@ -109,9 +116,7 @@ class LinkGraph:
     networks: tuple[tuple[int, int, int], ...]  # (DR address, network, plen); vertex = R + position
     links: LinkTable
     edges: EdgeTable
-    alive: NDArray[
-        np.bool_
-    ]  # [V] False: a router cut off from all others (its LSAs outlive it by up to an hour)
+    alive: NDArray[np.bool_]  # [V] False: a router cut off from all others (its LSAs outlive it by up to an hour)
     stubs: tuple[Attachment, ...]
     external_row: Mapping[int, int]  # ASBR's router id -> row
     one_way: int  # link descriptions that failed the two-way check
@@ -159,7 +164,8 @@ class _Rows:
         self.plen.append(0)
         return row
 
-    def table(self) -> LinkTable:
+    def table(self, area: int) -> LinkTable:
+        count = len(self.keys)
         return LinkTable(
             keys=tuple(self.keys),
             router=np.array([key.router for key in self.keys], dtype=np.uint32),
@@ -173,6 +179,12 @@ class _Rows:
             reverse=np.array(self.reverse, dtype=np.int32),
             network=np.array(self.network, dtype=np.uint32),
             plen=np.array(self.plen, dtype=np.uint8),
+            area=np.full(count, area, dtype=np.uint32),
+            te_metric=np.zeros(count, dtype=np.uint32),
+            bandwidth=np.zeros(count),
+            reservable=np.zeros(count),
+            delay_us=np.zeros(count, dtype=np.uint32),
+            admin_group=np.zeros(count, dtype=np.uint32),
         )
 
 
@@ -201,9 +213,7 @@ def _choose_networks(
                 continue
             candidates = [key for key in by_address.get(link.link_id, ()) if router in attached[key]]
             if candidates:
-                chosen[router, link.link_id] = max(
-                    candidates, key=lambda key: ((key[1], key[0]) in claims, key[1])
-                )
+                chosen[router, link.link_id] = max(candidates, key=lambda key: ((key[1], key[0]) in claims, key[1]))
     return chosen
 
 
@@ -223,6 +233,7 @@ def build_links(
     asbrs: Set[int],
     instance: str,
     known: Mapping[int, Set[int]],
+    area: int = 0,
 ) -> LinkGraph:
     """Rows, edges and stub attachments of one area.
 
@@ -240,17 +251,19 @@ def build_links(
             external_row[router] = build.rows.add(key, vertex, 0, EXTERNAL)
     build.join_halves()
     vertices = len(build.ids) + len(build.used)
-    edges = _edge_table(build.edges, vertices)
+    edges = _edge_table(build.edges, len(build.ids), vertices)
     alive = _alive(edges, len(build.ids), vertices)
     if not alive.all():  # a cut-off router and the LAN its own network-LSA still describes are on no path
-        edges = _edge_table([edge for edge in build.edges if alive[edge[0]] and alive[edge[1]]], vertices)
+        edges = _edge_table(
+            [edge for edge in build.edges if alive[edge[0]] and alive[edge[1]]], len(build.ids), vertices
+        )
     rows = build.rows
     for row, vertex in enumerate(rows.vertex):  # also on a LAN: the network-LSA may be the dead router's own
         rows.up[row] = bool(alive[vertex]) and (rows.up[row] or rows.kind[row] != TRANSIT)
     return LinkGraph(
         routers=build.ids,
         networks=tuple((key[0], *build.subnet[key]) for key in build.used),
-        links=rows.table(),
+        links=rows.table(area),
         edges=edges,
         alive=alive,
         stubs=tuple(build.attachments),
@@ -389,13 +402,15 @@ class _Build:
                             rows.reverse[half.row] = half.peer
 
 
-def _edge_table(edges: list[tuple[int, int, int, int, int]], vertices: int) -> EdgeTable:
+def _edge_table(edges: list[tuple[int, int, int, int, int]], routers: int, vertices: int) -> EdgeTable:
     columns = np.array(edges, dtype=np.int32).reshape(len(edges), 5)
     columns = columns[np.lexsort((columns[:, 3], columns[:, 1], columns[:, 0]))]
     start = np.zeros(vertices + 1, dtype=np.int32)
     np.cumsum(np.bincount(columns[:, 0], minlength=vertices), out=start[1:])
     src, dst, cost, out_link, in_link = (np.ascontiguousarray(columns[:, i]) for i in range(5))
-    return EdgeTable(src, dst, cost, out_link, in_link, start)
+    # a router's edge without a row is a virtual link; one area alone cannot tell through which it passes
+    virtual = np.where((out_link < 0) & (src < routers), -2, -1).astype(np.int32)
+    return EdgeTable(src, dst, cost, out_link, in_link, start, virtual)
 
 
 def _alive(edges: EdgeTable, routers: int, vertices: int) -> NDArray[np.bool_]:

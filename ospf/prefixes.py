@@ -33,11 +33,25 @@ from ospf.lsa import (
     RouterLsa,
     SummaryLsa,
 )
+from ospf.offers import (
+    AS_WIDE,
+    EXT1,
+    EXT2,
+    INTER,
+    INTRA,
+    OFFER_DEFAULT,
+    OFFER_DN,
+    OFFER_P,
+    OFFER_TYPE7,
+    OUTSIDE,
+    ROUTE_TYPE_NAMES,
+    AsbrTable,
+    OfferTable,
+)
 from ospf.pairing import HOST_MASK
 from ospf.wire import mask_length
 
-INTRA, INTER, EXT1, EXT2 = 0, 1, 2, 3
-ROUTE_TYPE_NAMES = ("intra", "inter", "external-1", "external-2")
+__all__ = ["EXT1", "EXT2", "INTER", "INTRA", "ROUTE_TYPE_NAMES", "PrefixStats", "PrefixTable", "build_prefixes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +66,7 @@ class PrefixTable:
     vertex: NDArray[np.int32]  # [A] router or network vertex
     cost: NDArray[np.uint32]  # [A] added to the distance to the vertex
     link: NDArray[np.int32]  # [A] row the router delivers out of, -1 none
+    parent: NDArray[np.int32]  # [P] row of the longest prefix that contains this one, -1 none
 
     def __len__(self) -> int:
         return len(self.network)
@@ -92,8 +107,9 @@ def intra_attachments(graph: LinkGraph) -> list[Attachment]:
 
 def build_prefixes(
     lsas: Iterable[Lsa], graph: LinkGraph, routers: Mapping[int, RouterLsa]
-) -> tuple[PrefixTable, PrefixStats]:
+) -> tuple[PrefixTable, OfferTable, AsbrTable, PrefixStats]:
     """The prefix table of one area from its link graph and the types 3, 4, 5 and 7 among `lsas`."""
+    lsas = list(lsas)
     stats = PrefixStats()
     vertex_of = {router: vertex for vertex, router in enumerate(graph.routers)}
     intra = intra_attachments(graph)
@@ -144,7 +160,70 @@ def build_prefixes(
             at = Attachment(network, plen, vertex, cost + (0 if body.type2 else body.metric), link)
             offer = _Offer(EXT2, body.metric, at) if body.type2 else _Offer(EXT1, 0, at)
             offers.setdefault((network, plen), []).append(offer)
-    return _table(offers, graph.alive), stats
+    table = _table(offers, graph.alive)
+    said, asbrs = _offers(table, intra, lsas, vertex_of, routers, graph)
+    return table, said, asbrs, stats
+
+
+def _offers(
+    table: PrefixTable, intra: list[Attachment], lsas: list[Lsa], vertex_of: Mapping[int, int],
+    routers: Mapping[int, RouterLsa], graph: LinkGraph,
+) -> tuple[OfferTable, AsbrTable]:  # fmt: skip
+    row_of = {key: i for i, key in enumerate(zip(table.network.tolist(), table.plen.tolist(), strict=True))}
+    rows = [(row_of[a.network, a.plen], INTRA, 0, a.vertex, a.cost, 0, a.link, 0, 0, 0) for a in intra]
+    said: list[tuple[int, int, int, int]] = []
+    for lsa in lsas:
+        kind, lsid, router = lsa.key
+        dn = OFFER_DN if lsa.header.options & 0x80 else 0
+        body = lsa.body
+        vertex = vertex_of.get(router, OUTSIDE)
+        if isinstance(body, SummaryLsa) and kind in (SUMMARY_ASBR, SUMMARY_NETWORK):
+            if body.metric >= LS_INFINITY or vertex < 0:
+                continue
+            if kind == SUMMARY_ASBR:
+                said.append((lsid, 0, vertex, body.metric))
+                continue
+            row = row_of.get((lsid & body.mask, mask_length(body.mask)), -1)
+            if row >= 0:
+                rows.append((row, INTER, 0, vertex, body.metric, 0, -1, 0, 0, dn))
+        elif isinstance(body, ExternalLsa) and kind in (AS_EXTERNAL, NSSA_EXTERNAL):
+            row = row_of.get((lsid & body.mask, mask_length(body.mask)), -1)
+            if row < 0 or body.metric >= LS_INFINITY:
+                continue
+            seven = kind == NSSA_EXTERNAL
+            flags = dn | (OFFER_TYPE7 if seven else 0)
+            flags |= OFFER_P if seven and lsa.header.options & 0x08 else 0
+            if seven and not body.mask and vertex >= 0 and routers[router].flags & FLAG_B:
+                flags |= OFFER_DEFAULT
+            rows.append((
+                row, EXT2 if body.type2 else EXT1, 0 if seven else AS_WIDE, vertex, 0 if body.type2 else body.metric,
+                body.metric if body.type2 else 0, graph.external_row.get(router, -1), router,
+                body.forwarding_address, flags,
+            ))  # fmt: skip
+    rows.sort()
+    said.sort()
+    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 10).T
+    start = np.zeros(len(table) + 1, dtype=np.int32)
+    np.cumsum(np.bincount(columns[0], minlength=len(table)), out=start[1:])
+    types = (np.uint8, np.int32, np.int32, np.uint32, np.uint32, np.int32, np.uint32, np.uint32, np.uint8)
+    asbr = np.array(said, dtype=np.int64).reshape(len(said), 4).T
+    return (
+        OfferTable(start, *(c.astype(t) for c, t in zip(columns[1:], types, strict=True))),
+        AsbrTable(
+            asbr[0].astype(np.uint32), asbr[1].astype(np.int32), asbr[2].astype(np.int32), asbr[3].astype(np.uint32)
+        ),
+    )
+
+
+def _parents(keys: list[tuple[int, int]]) -> list[int]:
+    parent: list[int] = []
+    above: list[tuple[int, int, int]] = []  # (last address, plen, row) of the prefixes around
+    for row, (network, plen) in enumerate(keys):
+        while above and above[-1][0] < network:
+            above.pop()
+        parent.append(above[-1][2] if above else -1)
+        above.append((network | HOST_MASK >> plen, plen, row))
+    return parent
 
 
 def _external_sinks(
@@ -230,4 +309,5 @@ def _table(offers: Mapping[tuple[int, int], list[_Offer]], alive: NDArray[np.boo
         vertex=np.array(vertex, dtype=np.int32),
         cost=np.array(cost, dtype=np.uint32),
         link=np.array(link, dtype=np.int32),
+        parent=np.array(_parents(keys), dtype=np.int32),
     )

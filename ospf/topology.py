@@ -12,13 +12,14 @@ ASBR of another area has no row here: its externals leave at the ABR.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ospf.areas import NORMAL, NSSA, STUB_AREA, AreaDatabase, AreaGraph, Border, Options
 from ospf.links import EXTERNAL, STUB, TRANSIT, EdgeTable, LinkKey, LinkTable, build_links
 from ospf.lsa import (
     AS_EXTERNAL,
@@ -31,12 +32,32 @@ from ospf.lsa import (
     NetworkLsa,
     RouterLsa,
 )
+from ospf.offers import AsbrTable, OfferTable
 from ospf.prefixes import EXT1, EXT2, INTER, INTRA, PrefixTable, build_prefixes
-from ospf.wire import address_text
+from ospf.wire import address_number, address_text
 
 __all__ = [
-    "EXT1", "EXT2", "EXTERNAL", "INTER", "INTRA", "STUB", "TRANSIT", "EdgeTable", "LinkKey", "LinkTable",
-    "PrefixTable", "Topology", "TopologyStats", "build_topology",
+    "EXT1",
+    "EXT2",
+    "EXTERNAL",
+    "INTER",
+    "INTRA",
+    "STUB",
+    "TRANSIT",
+    "AreaDatabase",
+    "AreaGraph",
+    "AsbrTable",
+    "Border",
+    "EdgeTable",
+    "LinkKey",
+    "LinkTable",
+    "OfferTable",
+    "Options",
+    "PrefixTable",
+    "Topology",
+    "TopologyStats",
+    "build_domain",
+    "build_topology",
 ]  # fmt: skip
 
 
@@ -49,6 +70,8 @@ class TopologyStats:
     no_border: int = 0
     unresolved_forwarding: int = 0
     infinite: int = 0
+    unreachable_prefixes: int = 0  # advertised, and only by routers that nobody can reach
+    te_unjoined: int = 0  # traffic engineering TLVs of interfaces that no router-LSA describes
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +88,22 @@ class Topology:
     network_plen: NDArray[np.uint8]  # [V-R]
     n_vertices: int
     links: LinkTable
-    edges: EdgeTable
     prefixes: PrefixTable
     alive: NDArray[np.bool_]  # [V] False: cut off from every other router
     stats: TopologyStats
+    areas: tuple[AreaGraph, ...]  # ascending area id
+    network_area: NDArray[np.int32]  # [V-R] area index
+    offers: OfferTable
+    asbr_offers: AsbrTable
+    borders: tuple[Border, ...]  # ascending router id
+    stub_routers: frozenset[int]  # router ids that ask not to be crossed (RFC 6987)
+
+    @property
+    def edges(self) -> EdgeTable:
+        """The edges of the only area; ValueError when there are several (then ask `areas`)."""
+        if len(self.areas) != 1:
+            raise ValueError(f"{len(self.areas)} areas: each has its own edges")
+        return self.areas[0].edges
 
     @property
     def n_routers(self) -> int:
@@ -87,11 +122,7 @@ class Topology:
     @cached_property
     def _owners(self) -> Mapping[int, tuple[int, int]]:
         links = self.links
-        return {
-            int(address): (int(links.vertex[row]), row)
-            for row, address in enumerate(links.address)
-            if address
-        }
+        return {int(address): (int(links.vertex[row]), row) for row, address in enumerate(links.address) if address}
 
     def interface_owner(self, address: int) -> tuple[int, int] | None:
         """(router vertex, link row) of an interface address that an LSA has proven, else None."""
@@ -105,6 +136,9 @@ class Topology:
         return f"{address_text(int(self.network_prefix[i]))}/{int(self.network_plen[i])}"
 
 
+_OPTIONS = Options()
+
+
 def build_topology(
     lsas: Iterable[Lsa],
     *,
@@ -113,6 +147,8 @@ def build_topology(
     version: int,
     time: float,
     known: Mapping[int, Set[int]] | None = None,
+    options: Options = _OPTIONS,
+    previous: Topology | None = None,
 ) -> Topology:
     """The topology of one area from its LSDB (MaxAge LSAs are ignored, RFC 2328 16.1).
 
@@ -133,8 +169,18 @@ def build_topology(
         elif kind in (AS_EXTERNAL, NSSA_EXTERNAL):
             external_origins.add(router)
     asbrs = {r for r, body in routers.items() if body.flags & FLAG_E or r in external_origins}
-    graph = build_links(routers, networks, asbrs, instance, known or {})
-    prefixes, unused = build_prefixes(present, graph, routers)
+    graph = build_links(routers, networks, asbrs, instance, known or {}, address_number(area))
+    prefixes, offers, asbr_offers, unused = build_prefixes(present, graph, routers)
+    n_vertices = len(graph.routers) + len(graph.networks)
+    flags = np.array([routers[r].flags for r in graph.routers], dtype=np.uint8)
+    everything = np.arange(n_vertices, dtype=np.int32)
+    kinds = [lsa.header.options for lsa in present if lsa.header.type == ROUTER]
+    kind = NSSA if any(o & 8 for o in kinds) else NORMAL if any(o & 2 for o in kinds) or not kinds else STUB_AREA
+    inside = AreaGraph(
+        area=address_number(area), kind=kind, source="attached", vertices=everything, n_routers=len(graph.routers),
+        local=everything, edges=graph.edges, flags=flags, transit=bool((flags & 4).any()), alive=graph.alive,
+    )  # fmt: skip
+    held = np.logical_or.reduceat(graph.alive[prefixes.vertex], prefixes.start[:-1]) if len(prefixes) else [True]
     return Topology(
         version=version,
         time=time,
@@ -146,7 +192,14 @@ def build_topology(
         network_plen=np.array([n[2] for n in graph.networks], dtype=np.uint8),
         n_vertices=len(graph.routers) + len(graph.networks),
         links=graph.links,
-        edges=graph.edges,
+        areas=(inside,),
+        network_area=np.zeros(len(graph.networks), dtype=np.int32),
+        offers=offers,
+        asbr_offers=asbr_offers,
+        borders=tuple(Border(r, False) for r in graph.routers if routers[r].flags & 1),
+        stub_routers=frozenset(
+            r for r, body in routers.items() if {link.metric for link in body.links if link.type in (1, 2)} == {0xFFFF}
+        ),
         prefixes=prefixes,
         alive=graph.alive,
         stats=TopologyStats(
@@ -155,5 +208,26 @@ def build_topology(
             no_border=unused.no_border,
             unresolved_forwarding=unused.unresolved_forwarding,
             infinite=unused.infinite,
+            unreachable_prefixes=len(held) - int(np.sum(held)),
         ),
     )
+
+
+def build_domain(
+    databases: Sequence[AreaDatabase],
+    *,
+    instance: str,
+    version: int,
+    time: float,
+    known: Mapping[int, Set[int]] | None = None,
+    options: Options = _OPTIONS,
+    previous: Topology | None = None,
+    restarting: Mapping[int, float] | None = None,
+) -> Topology:
+    """The topology of all areas of one instance."""
+    if len(databases) != 1:
+        raise ValueError("several areas: in the next commit")
+    return build_topology(
+        databases[0].lsas, area=address_text(databases[0].area), instance=instance, version=version, time=time,
+        known=known, options=options, previous=previous,
+    )  # fmt: skip
