@@ -21,6 +21,7 @@ from tests.model.section16 import (
     P2P,
     STUB,
     TRANSIT,
+    VIRTUAL,
     Entry,
     Prefix,
     RoutingTable,
@@ -49,7 +50,7 @@ class RandomNetwork:
     lans: dict[int, list[tuple[int, int, tuple[int, ...]]]] = field(default_factory=dict)  # (DR address, DR, attached)
     externals: list[tuple[int, Prefix, ExternalLsa]] = field(default_factory=list)
     internals: list[tuple[int, int, Prefix, ExternalLsa, int]] = field(default_factory=list)  # type 7: area first
-    virtual: set[int] = field(default_factory=set)
+    virtual: dict[int, set[int]] = field(default_factory=dict)  # transit area -> ends of virtual links through it
     next_subnet: int = 0
 
     def areas_of(self, router: int) -> list[int]:
@@ -97,7 +98,7 @@ class RandomNetwork:
     def databases(self) -> dict[int, list[Lsa]]:
         found: dict[int, list[Lsa]] = {area: [] for area in self.kinds}
         for (area, router), links in self.links.items():
-            flags = self.flags(router) | (FLAG_V if area in self.virtual and router in self.borders else 0)
+            flags = self.flags(router) | (FLAG_V if router in self.virtual.get(area, ()) else 0)
             found[area].append(make(1, router, router, RouterLsa(flags, tuple(links)), self.options(area)))
         for area, lans in self.lans.items():
             for address, designated, attached in lans:
@@ -176,8 +177,39 @@ def random_network(seed: int) -> RandomNetwork:
                 net.stub(area, router, (FIRST_STUB + 256 * rng.randint(0, 40), 24))
             if rng.random() < 0.3:
                 net.stub(area, router, (router, 32))
+    if rng.random() < 0.4:
+        _virtual_link(net, members, number)
     _externals(net, members)
     return net
+
+
+def _virtual_link(net: RandomNetwork, members: dict[int, list[int]], number: int) -> None:
+    """An area behind another one: its border router reaches the backbone over a virtual link."""
+    rng = net.rng
+    transits = [area for area in members if area and net.kinds[area] == NORMAL]
+    far = [router for area in transits for router in members[area] if router not in members[0]]
+    if not far:
+        return
+    end = rng.choice(far)
+    through = next(area for area in transits if end in members[area])
+    near = rng.choice([router for router in members[through] if router in members[0]])
+    inside = net.databases()[through]
+    for one, other in ((end, near), (near, end)):
+        table = RoutingTable(one, {through: [lsa for lsa in inside if lsa.header.type < 3]})
+        cost = table.trees[through].cost[("router", other)]
+        own = [link for link in net.links[through, one] if link.type in (P2P, TRANSIT) and link.link_data >= 1 << 24]
+        if cost >= 0xFFFF or not own:
+            return
+        net.links.setdefault((0, one), []).append(RouterLink(other, own[0].link_data, VIRTUAL, cost))
+    net.virtual[through] = {end, near}
+    behind = max(members) + 1
+    net.kinds[behind] = NORMAL
+    members[behind] = [end, *(FIRST_ROUTER + number + n for n in range(rng.randint(1, 2)))]
+    members[0] = [*members[0], end]
+    for router in members[behind]:
+        net.links[behind, router] = []
+    _wire(net, behind, members[behind])
+    net.stub(behind, members[behind][-1], (FIRST_STUB + 256 * 99, 24))
 
 
 def _wire(net: RandomNetwork, area: int, routers: list[int]) -> None:
