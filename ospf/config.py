@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ospf.errors import OspfConfigError
+from ospf.keys import AuthKey, check_keys
 from ospf.lsdb import MAX_LSAS
 from ospf.wire import address_number
 
@@ -25,9 +26,14 @@ class AttachConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     datagram)
     mode            "passive" sniff only; "burst" pull the whole database in Exchange, leave, then sniff (no
                     router changes an LSA); "full" a lasting adjacency with an empty database (hears
-                    every flood on any link; routers re-originate once when it comes, once when it goes)
+                    every flood on any link; routers re-originate once when it comes, once when it goes);
+                    none: burst on a LAN, full on a point-to-point link or tunnel, whichever it turns out to be
+    authentication  key or keys of the segment, see `ospf.keys`; none: packets are believed unverified, and a
+                    segment that uses authentication is heard but not spoken to
     area            dotted area id; none: that of the first packet heard
     instance        name of the OSPF process or VRF, part of every link's identity
+    version         2 (IPv4) or 3 (RFC 5340)
+    instance_id     instance id in OSPFv3 packets (RFC 5340 2.4)
     router_id       the listener's own; no router may have it, two listeners on one LAN need two. The default
                     is one nobody derives from an interface address; it is low, so that routers lead
     network         "auto" takes a segment without DR for point-to-point once a dead interval has passed
@@ -39,7 +45,8 @@ class AttachConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     interface: str
-    mode: Literal["passive", "burst", "full"] = "burst"
+    mode: Literal["passive", "burst", "full"] | None = None
+    authentication: AuthKey | tuple[AuthKey, ...] | None = None
     area: str | None = None
     instance: str = "default"
     router_id: str = DEFAULT_ROUTER_ID
@@ -48,6 +55,8 @@ class AttachConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll_seconds: Annotated[float, msgspec.Meta(ge=0.5, le=1800.0)] = 5.0
     max_lsas: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = MAX_LSAS
     receive_buffer_octets: Annotated[int, msgspec.Meta(ge=65536, le=1 << 30)] = 8 << 20
+    version: Literal[2, 3] = 2
+    instance_id: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
 
     def __post_init__(self) -> None:
         if not self.interface:
@@ -64,6 +73,12 @@ class AttachConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise OspfConfigError(f"{key}: {error}") from error
             if key != "area" and number in (0, 0xFFFFFFFF):
                 raise OspfConfigError(f"{key}: {text} is reserved")
+        check_keys(self.keys)
+
+    @property
+    def keys(self) -> tuple[AuthKey, ...]:
+        """The keys of the segment, none if it has no authentication or none is known."""
+        return (self.authentication,) if isinstance(self.authentication, AuthKey) else self.authentication or ()
 
     @property
     def router_id_number(self) -> int:

@@ -3,14 +3,29 @@ import pytest
 
 from ospf.config import AttachConfig
 from ospf.errors import OspfConfigError
+from ospf.keys import AuthKey
 
 
 def test_the_smallest_configuration() -> None:
-    config = msgspec.convert({"interface": "lan", "mode": "burst"}, AttachConfig)
+    config = msgspec.convert({"interface": "lan"}, AttachConfig)
     assert config == AttachConfig("lan")
-    assert (config.mode, config.area, config.instance, config.network) == ("burst", None, "default", "auto")
+    assert (config.mode, config.area, config.instance, config.network) == (None, None, "default", "auto")
+    assert (config.version, config.instance_id, config.keys) == (2, 0, ())
     assert config.router_id_number == 255 and config.area_number is None and config.address_number is None
     assert not config.is_udp
+
+
+def test_authentication_is_one_table_or_a_list() -> None:
+    one = {"type": "md5", "key_id": 7, "key": "secret"}
+    other = {"type": "hmac-sha-256", "key_id": 8, "key": "secret"}
+    config = msgspec.convert({"interface": "lan", "authentication": one}, AttachConfig)
+    assert config.keys == (AuthKey("md5", 7, "secret"),)
+    config = msgspec.convert({"interface": "lan", "authentication": [one, other]}, AttachConfig)
+    assert [key.key_id for key in config.keys] == [7, 8]
+    with pytest.raises((msgspec.ValidationError, OspfConfigError), match="given twice"):
+        msgspec.convert({"interface": "lan", "authentication": [one, one | {"type": "hmac-sha-1"}]}, AttachConfig)
+    with pytest.raises(msgspec.ValidationError, match="authentication"):
+        msgspec.convert({"interface": "lan", "authentication": one | {"keyid": 1}}, AttachConfig)
 
 
 def test_numbers() -> None:
@@ -45,6 +60,8 @@ def test_refused_by_reason(fields: dict[str, str]) -> None:
         {"interface": "lan", "poll_seconds": 0.1},
         {"interface": "lan", "max_lsas": 0},
         {"interface": "lan", "network": "nbma"},
+        {"interface": "lan", "version": 4},
+        {"interface": "lan", "instance_id": 256},
         {"interface": "lan", "router_id": "0.0.0.0"},
     ],
 )
