@@ -4,6 +4,8 @@ OspfError
 ├── OspfDecodeError     octets from the network that are not what the RFC says
 ├── OspfEncodeError     values of ours that do not fit the wire
 ├── OspfForbiddenSend   the listener was about to say something that could change routing
+├── OspfArchiveError    octets that are no archive of LSAs, or a value that does not fit one
+├── OspfCaptureError    a capture that cannot be read, or holds no OSPF; the text says at which packet
 ├── OspfConfigError     an attachment's configuration is wrong
 └── OspfAttachError     an attachment cannot be opened (no CAP_NET_RAW, no such interface, ...)
 """
@@ -27,6 +29,14 @@ class OspfEncodeError(OspfError):
 
 class OspfForbiddenSend(OspfError):
     """The send guard refused a packet: a listener says Hello, empty DD, LSR and LSAck, nothing else."""
+
+
+class OspfArchiveError(OspfError):
+    """What is read is no archive of LSAs, or a value does not fit one."""
+
+
+class OspfCaptureError(OspfError):
+    """A capture file that cannot be read; the text says at which packet."""
 
 
 class OspfConfigError(OspfError):

@@ -28,6 +28,7 @@ IO_MODULES = {
     "agents/sources/rtnetlink.py",
     "agents/sources/sockdiag.py",
     "exporters/udp.py",
+    "ospf/archivefile.py",
     "ospf/rawsocket.py",
     "mibs/responder.py",
     "mibs/snapshotfile.py",

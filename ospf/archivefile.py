@@ -1,0 +1,461 @@
+"""The archive's folder: appends what is heard, keeps it within its bounds, and reads any instant back (IO).
+
+`ArchiveFile` is the writer, one per folder. `write`, `begin`, `settled` and `replace` only put into memory and may be
+called from any thread; a thread of its own writes every second, so that a slow disk delays nobody. When the disk
+refuses, what could not be written is counted, the databases are kept in memory, and the next try begins a new segment
+with a snapshot of them: what is read back later is right again from there on. So it is when more waits than
+`MAX_WAITING`; whoever knows that the archive missed something calls `replace`.
+
+A segment is closed when it is big or old enough (a sixteenth of what may be kept), when the clock was set back, and
+never for a restart, which goes on in the newest segment with an empty snapshot. kill -9 costs what was not yet handed
+to the system, at most `FLUSH_SECONDS`; a loss of power what the system had not yet written (fsync is at rotation).
+
+`ArchiveReader` reads a folder, the gateway's state directory, or a single segment, also while it is being written.
+"""
+
+from __future__ import annotations
+
+import calendar
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+from ospf.archive import (
+    BEGUN,
+    HELD,
+    OUTCOMES,
+    SETTLED,
+    Databases,
+    Item,
+    Mark,
+    Record,
+    Stream,
+    differences,
+    is_lsa,
+)
+from ospf.errors import OspfArchiveError
+from ospf.segment import Scan, SegmentWriter, blocks_for, read, scan
+
+FOLDER = "ospf-archive"  # inside the gateway's state directory
+DEFAULT_OCTETS = 256 << 20
+DEFAULT_DAYS = 90.0
+LEAST_OCTETS = 1 << 20
+SEGMENTS = 16  # a full archive consists of about as many
+SEGMENT_CEILING = 32 << 20  # octets
+FLUSH_SECONDS = 1.0
+MAX_WAITING = 500_000  # records
+CLOCK_BACK_MS = 1000  # a clock set back by more than this begins a new segment
+NAME = re.compile(r"lsas-(\d{8})-\d{8}T\d{6}Z\.anemlsa")
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ArchiveStats:
+    """What was written, and what was lost."""
+
+    records: int = 0
+    octets: int = 0  # written, snapshots included
+    snapshots: int = 0
+    segments: int = 0
+    segments_removed: int = 0
+    torn_octets: int = 0  # cut off behind the last whole piece of a segment that a crash closed
+    clock_back: int = 0
+    failures: int = 0  # of the disk
+    records_lost: int = 0  # not written: the disk refused, or too many waited
+
+
+class Octets(Protocol):
+    """An LSA of either version: what counts here is its octets."""
+
+    @property
+    def raw(self) -> bytes: ...
+
+
+class Heard(Protocol):
+    """`LsaHeard` of either version's listener."""
+
+    @property
+    def lsa(self) -> Octets: ...
+
+    @property
+    def time(self) -> float: ...
+
+    @property
+    def outcome(self) -> str: ...
+
+    @property
+    def area(self) -> int: ...
+
+    @property
+    def router_id(self) -> int: ...
+
+
+class _Replace(NamedTuple):
+    """A whole database, to be compared with what the archive holds."""
+
+    time: int
+    stream: Stream
+    raws: tuple[bytes, ...]
+
+
+class ArchiveFile:
+    """Appends to a folder; `octets` and `days` bound what it keeps."""
+
+    def __init__(
+        self, directory: str | Path, *, octets: int = DEFAULT_OCTETS, days: float = DEFAULT_DAYS
+    ) -> None:
+        self.directory = Path(directory)
+        self.stats = ArchiveStats()
+        self._octets = max(octets, LEAST_OCTETS)
+        self._days = days
+        self._segment_octets = min(self._octets // SEGMENTS, SEGMENT_CEILING)
+        self._segment_ms = int(min(days * 86_400_000 / SEGMENTS, 86_400_000))
+        self._databases = Databases()
+        self._waiting: list[Item | _Replace] = []
+        self._lock = threading.Lock()  # of _waiting
+        self._writing = threading.Lock()  # of everything else
+        self._file: BinaryIO | None = None
+        self._writer = SegmentWriter()
+        self._opened = 0  # ms
+        self._last = 0  # ms, the newest record's
+        self._seen = 0  # records of this flush
+        self._pruned = -1  # segments begun when the folder was last looked through
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+
+    # Life
+
+    def open(self) -> None:
+        """Go on where the folder ends; OspfArchiveError when it cannot be used."""
+        with self._writing:
+            try:
+                self.directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+                self._continue(_now())
+            except OSError as error:
+                raise OspfArchiveError(f"{self.directory}: {error}") from error
+
+    def start(self) -> None:
+        """`open`, and write every second from now on."""
+        self.open()
+        self._thread = threading.Thread(target=self._run, name="ospf-archive", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits and close the file; a stuck disk holds this up for seconds only."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+            if self._thread.is_alive():
+                log.error("%s: the disk is stuck: the last records are lost", self.directory)
+                return
+        self.flush(_now() / 1000)
+        with self._writing:
+            self._close()
+
+    def _run(self) -> None:
+        while not self._ended.wait(FLUSH_SECONDS):
+            self.flush(_now() / 1000)
+
+    # Taking
+
+    def begin(self, instance: str, version: int, source: str, now: float) -> None:
+        """An attachment starts with an empty database; `now` is seconds since 1970, as everywhere here."""
+        self._take([Mark(_ms(now), Stream(instance, version, 0, source), BEGUN)])
+
+    def settled(self, instance: str, version: int, source: str, now: float) -> None:
+        """An attachment holds its whole database (a listener's `Synchronised`)."""
+        self._take([Mark(_ms(now), Stream(instance, version, 0, source), SETTLED)])
+
+    def write(
+        self, instance: str, version: int, source: str, heard: Iterable[Heard], offset: float = 0.0
+    ) -> None:
+        """What a listener heard, in order; `offset` is added to its times (wall clock - the listener's clock)."""
+        self._take(
+            [
+                Record(
+                    _ms(one.time + offset),
+                    Stream(instance, version, one.area, source),
+                    one.router_id,
+                    OUTCOMES.index(one.outcome),
+                    one.lsa.raw,
+                )
+                for one in heard
+            ]
+        )
+
+    def replace(
+        self, instance: str, version: int, area: int, source: str, raws: Iterable[bytes], now: float
+    ) -> None:
+        """The whole database of one area, as polled, or after records were lost: the differences are archived."""
+        self._take([_Replace(_ms(now), Stream(instance, version, area, source), tuple(raws))])
+
+    def _take(self, items: Sequence[Item | _Replace]) -> None:
+        whole = [one for one in items if not isinstance(one, Record) or is_lsa(one.raw)]
+        with self._lock:
+            room = max(MAX_WAITING - len(self._waiting), 0)
+            self._waiting += whole[:room]
+            self.stats.records_lost += len(items) - len(whole[:room])
+
+    # Writing
+
+    def flush(self, now: float) -> None:
+        """Append what waits, and keep the folder within its bounds. Never raises for the disk's sake."""
+        with self._writing:
+            with self._lock:
+                taken, self._waiting = self._waiting, []
+            pending, written = self._resolved(taken), self.stats.records
+            self._seen = 0
+            try:
+                self._append(pending, _ms(now))
+            except (OSError, OspfArchiveError) as error:
+                self.stats.failures += 1
+                log.error("%s: the archive cannot be written: %s", self.directory, error)
+                for item in pending:
+                    self._hold(item)
+                self._abandon()
+            self.stats.records_lost += self._seen - (self.stats.records - written)
+
+    def _resolved(self, taken: Iterable[Item | _Replace]) -> Iterator[Item]:
+        """Items in order; each must be held before the next is asked for."""
+        for one in taken:
+            if isinstance(one, _Replace):
+                held = self._databases.streams.get(one.stream, {})
+                yield from differences(held, one.raws, one.stream, one.time)
+            else:
+                yield one
+
+    def _hold(self, item: Item) -> None:
+        """Take it into the databases, whatever the disk says later."""
+        self._seen += 1
+        self._databases.apply(item)
+
+    def _append(self, items: Iterator[Item], now: int) -> None:
+        if self._file is None:  # a snapshot holds what these led to
+            for item in items:
+                self._hold(item)
+            self._new_segment(max(now, self._databases.time))
+        run: list[Item] = []
+        for item in items:
+            if item.time < self._last - CLOCK_BACK_MS:
+                self._write_run(run)
+                run = []
+                self.stats.clock_back += 1
+                self._new_segment(item.time)
+            self._hold(item)
+            self._last = max(self._last, item.time)
+            run.append(item if item.time == self._last else item._replace(time=self._last))
+        self._write_run(run)
+        if now - self._opened >= self._segment_ms:
+            self._new_segment(max(now, self._last))
+        elif self._writer.length >= self._segment_octets:
+            self._new_segment(self._last)
+        elif self._writer.due_for_snapshot:
+            self._snapshot(self._last)
+        if self.stats.segments != self._pruned:
+            self._pruned = self.stats.segments
+            self._prune(now)
+
+    def _write_run(self, run: list[Item]) -> None:
+        if run:
+            self._put(self._writer.append(run))
+            self.stats.records += len(run)
+
+    def _put(self, octets: bytes) -> None:
+        assert self._file is not None
+        view = memoryview(octets)
+        while view:
+            view = view[self._file.write(view) :]
+        self.stats.octets += len(octets)
+
+    def _snapshot(self, now: int) -> None:
+        self._databases.expire(now)
+        self._last = now
+        self._put(self._writer.snapshot(self._databases, now))
+        self.stats.snapshots += 1
+
+    def _new_segment(self, now: int) -> None:
+        self._close(for_good=True)
+        self._databases.expire(now)
+        number = max((n for n, _ in _listed(self.directory)), default=0) + 1
+        text = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now / 1000))
+        self._file = open(self.directory / f"lsas-{number:08d}-{text}.anemlsa", "xb", buffering=0)  # noqa: SIM115
+        self._writer = SegmentWriter()
+        self._opened = self._last = now
+        self._put(self._writer.begin(self._databases, now))
+        self.stats.segments += 1
+
+    def _continue(self, now: int) -> None:
+        """The newest segment, its torn tail cut off, goes on with an empty snapshot; else a new segment."""
+        listed = _listed(self.directory)
+        if listed:
+            path = listed[-1][1]
+            data = path.read_bytes()
+            found = _scan(data)
+            if found is not None and not found.closed and found.blocks:
+                last = _last_time(data, found)
+                if last <= now + CLOCK_BACK_MS and len(data) < self._segment_octets:
+                    self._reopen(path, data, found, max(now, last))
+                    return
+        self._new_segment(now)
+
+    def _reopen(self, path: Path, data: bytes, found: Scan, now: int) -> None:
+        torn = len(data) - found.whole
+        if torn:
+            os.truncate(path, found.whole)
+            self.stats.torn_octets += torn
+            log.warning("%s: %d octets of a torn tail cut off", path, torn)
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115
+        self._writer = SegmentWriter(found.whole, found.blocks)
+        self._opened = found.blocks[0].time
+        self._snapshot(now)
+
+    def _close(self, *, for_good: bool = False) -> None:
+        if self._file is None:
+            return
+        file = self._file
+        if for_good:
+            self._put(self._writer.close())
+        self._file = None
+        with file:
+            os.fsync(file.fileno())
+
+    def _abandon(self) -> None:
+        """Leave a segment that refuses as it is: a reader takes its whole part."""
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                log.error("%s: %s", self.directory, error)
+
+    def _prune(self, now: int) -> None:
+        listed = _listed(self.directory)
+        sizes = [path.stat().st_size for _, path in listed]
+        room = self._octets - self._segment_octets  # the newest may still grow
+        oldest = now - int(self._days * 86_400_000)
+        while len(listed) > 1 and (sum(sizes[:-1]) > room or _begins(listed[1][1]) < oldest):
+            listed.pop(0)[1].unlink()
+            sizes.pop(0)
+            self.stats.segments_removed += 1
+
+
+class ArchiveReader:
+    """Reads a folder of segments, a state directory that has one, or one segment."""
+
+    def __init__(self, path: str | Path) -> None:
+        given = Path(path)
+        if given.is_dir():
+            folder = given / FOLDER if (given / FOLDER).is_dir() else given
+            self._paths = [each for _, each in _listed(folder)]
+            if not self._paths:
+                raise OspfArchiveError(f"{path}: no archive of LSAs here; give the gateway's state_dir")
+        elif given.is_file():
+            self._paths = [given]
+        else:
+            raise OspfArchiveError(f"{path}: no such file or folder; give the gateway's state_dir")
+        self.damaged = 0  # segments that could not be read
+
+    def at(self, seconds: float) -> Databases | None:
+        """The databases as they were at an instant, None when the archive begins later."""
+        moment = _ms(seconds)
+        for path in reversed(self._paths):
+            if len(self._paths) > 1 and _begins(path) > moment:
+                continue
+            loaded = self._load(path)
+            if loaded is None or not loaded[1].blocks or loaded[1].blocks[0].time > moment:
+                continue
+            databases = Databases()
+            self._build(databases, loaded, moment)
+            return databases
+        return None
+
+    def span(self) -> tuple[float, float]:
+        """Times of the first snapshot and of the last record, seconds since 1970."""
+        first: int | None = None
+        for path in self._paths:
+            loaded = self._load(path)
+            if loaded is not None and loaded[1].blocks:
+                first = loaded[1].blocks[0].time
+                break
+        for path in reversed(self._paths):
+            loaded = self._load(path)
+            if first is not None and loaded is not None and loaded[1].blocks:
+                return first / 1000, max(_last_time(*loaded), loaded[1].blocks[-1].time) / 1000
+        raise OspfArchiveError(f"{self._paths[0]}: no record is whole")
+
+    def items(self, since: float, until: float) -> Iterator[Item]:
+        """Records and marks with since < time <= until, in the order archived; snapshots are left out."""
+        after, last = _ms(since), _ms(until)
+        for number, path in enumerate(self._paths):
+            if number + 1 < len(self._paths) and _begins(self._paths[number + 1]) + 1000 <= after:
+                continue
+            loaded = self._load(path)
+            if loaded is None or not loaded[1].blocks or loaded[1].blocks[0].time > last:
+                continue
+            data, found = loaded
+            start = blocks_for(found.blocks, max(after, found.blocks[0].time))[0]
+            blocks = found.blocks[found.blocks.index(start) :]
+            for item in read(data, blocks, found.whole):
+                if after < item.time <= last and not (isinstance(item, Record) and item.outcome == HELD):
+                    yield item
+
+    def _build(self, databases: Databases, loaded: tuple[bytes, Scan], moment: int) -> None:
+        data, found = loaded
+        for item in read(data, blocks_for(found.blocks, moment), found.whole):
+            if item.time > moment:
+                break
+            databases.apply(item)
+
+    def _load(self, path: Path) -> tuple[bytes, Scan] | None:
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:  # the writer removed it meanwhile
+            return None
+        found = _scan(data)
+        if found is None:
+            if len(self._paths) == 1:
+                raise OspfArchiveError(f"{path}: not an archive of LSAs")
+            self.damaged += 1
+            return None
+        return data, found
+
+
+def _scan(data: bytes) -> Scan | None:
+    try:
+        return scan(data)
+    except OspfArchiveError:
+        return None
+
+
+def _listed(directory: Path) -> list[tuple[int, Path]]:
+    """Segments by number."""
+    found = [(NAME.fullmatch(path.name), path) for path in directory.iterdir()]
+    return sorted((int(match[1]), path) for match, path in found if match is not None)
+
+
+def _begins(path: Path) -> int:
+    """When a segment begins (ms since 1970), from its name."""
+    text = path.stem.rpartition("-")[2]
+    return calendar.timegm(time.strptime(text, "%Y%m%dT%H%M%SZ")) * 1000
+
+
+def _last_time(data: bytes, found: Scan) -> int:
+    """The time of the last record (ms since 1970)."""
+    newest = found.blocks[-1].time
+    for item in read(data, blocks_for(found.blocks, newest), found.whole):
+        newest = max(newest, item.time)
+    return newest
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000) if abs(seconds) < 1e15 else int(1e18)
+
+
+def _now() -> int:
+    return _ms(time.time())
