@@ -13,27 +13,33 @@ Three modes, see `ospf.config`. What each costs the network, measured on FRR and
 *full*     a lasting adjacency with an empty database. A DR lists the listener in its network-LSA, a
            point-to-point neighbor in its router-LSA; paths do not change since nothing leads back (16.1 2b).
 
-The listener only joins the parts: `interface` (who is there), `neighbor` (one conversation), `lsdb`. The five
-verbs: `receive`, `packets_to_send`, `next_timeout`, `handle_timeout`, `next_event`. Network data never makes
-them raise; whatever is refused is counted and the last reason kept in `last_error`.
+Without a configured mode it is *burst* where a DR is named and *full* where none is (point-to-point, GRE).
 
-Whoever can send on the segment can forge what routers say there, as with OSPF itself; from further away nobody
-can: a packet to the listener's own address counts only if it comes from a neighbor heard on the segment.
+The listener only joins the parts: `admission` (what is believed), `auth`, `interface` (who is there), `neighbor`
+(one conversation), `lsdb`, `recorder`, `scrutiny` (what is wrong with the others). The five verbs: `receive`,
+`packets_to_send`, `next_timeout`, `handle_timeout`, `next_event`. Network data never makes them raise; whatever is
+refused is counted and the last reason kept in `last_error`. Before that, the owner says what it knows of its
+interface (`attached`).
 
-Left out: NBMA networks (their Hellos come to an address), authentication types 1 and 2 for sending (a segment that
-uses them is heard passively and counted), several areas on one segment, virtual links.
+Without keys whoever can send on the segment can forge what routers say there, as with OSPF itself; from further
+away nobody can: a packet to the listener's own address counts only if it comes from a neighbor heard on the segment.
+
+Left out: NBMA networks (their Hellos come to an address), several areas on one attachment, virtual links, the
+TTL of 255 that RFC 5082 demands.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+from ospf.admission import Admission
+from ospf.auth import Authenticator, type_name
 from ospf.config import AttachConfig
+from ospf.counters import ListenerStats
 from ospf.doubt import Doubt
-from ospf.errors import OspfDecodeError
+from ospf.errors import OspfEncodeError
 from ospf.events import Event, LsdbChanged, NeighborLost, NeighborSeen, SyncFailed, Synchronised
-from ospf.interface import Neighbor, Segment, check_harmless
+from ospf.interface import Neighbor, Segment, check_harmless, check_octets
 from ospf.lsa import NETWORK, Key, Lsa
 from ospf.lsdb import Lsdb, LsdbChange
 from ospf.neighbor import Adjacency, State
@@ -41,7 +47,6 @@ from ospf.pace import POLL, Pace
 from ospf.packets import (
     ALL_D_ROUTERS,
     ALL_SPF_ROUTERS,
-    AUTH_NONE,
     DatabaseDescription,
     Hello,
     LinkStateAck,
@@ -49,55 +54,29 @@ from ospf.packets import (
     LinkStateUpdate,
     Packet,
     PacketBody,
-    decode_packet,
     encode_packet,
-    ip_payload,
 )
+from ospf.recorder import Recorder, outcome
+from ospf.scrutiny import Scrutiny
 
 ACK_HEADERS = 70  # LSA headers per acknowledgment: 1,444 octets with all headers
 HELLO_REPEAT_SECONDS = 1.0  # our Hello again, until the router begins the exchange
 BEGIN_SECONDS = 10.0  # for the router to begin it
 
 
-@dataclass(slots=True)
-class ListenerStats:
-    """Packets heard and said, what was refused and why."""
-
-    packets: int = 0
-    octets: int = 0
-    malformed: int = 0
-    hellos: int = 0
-    descriptions: int = 0
-    requests: int = 0
-    updates: int = 0
-    acknowledgments: int = 0
-    lsas: int = 0
-    lsas_refused: int = 0
-    wrong_area: int = 0
-    duplicate_router_id: int = 0
-    strangers: int = 0
-    authenticated: int = 0
-    neighbors_refused: int = 0
-    unexpected: int = 0
-    sent: int = 0
-    syncs: int = 0
-    syncs_failed: int = 0
-    polls: int = 0
-    doubts: int = 0
-
-
 class Listener:
-    """One attachment's protocol side; `now` is seconds on any one clock that never goes back."""
+    """One attachment's protocol side; `now` is seconds on any one clock that never goes back.
 
-    def __init__(self, config: AttachConfig, now: float) -> None:
+    `boot_count` matters with keys only: it must grow with every start, see `ospf.auth.next_boot_count`.
+    """
+
+    def __init__(self, config: AttachConfig, now: float, *, boot_count: int = 0) -> None:
         self.config = config
         self.router_id = config.router_id_number
-        self.area = config.area_number
-        self.lsdb = Lsdb(self.area or 0, config.max_lsas)
+        self.lsdb = Lsdb(config.area_number or 0, config.max_lsas)
         self.stats = ListenerStats()
-        self.last_error = ""
         self.synchronised = False
-        self._segment = Segment(config.network)
+        self.mode: str = config.mode or "burst"  # the one in effect
         self._adjacencies: dict[int, Adjacency] = {}
         self._begun: dict[int, str] = {}  # router id -> why the conversation was begun
         self._out: deque[tuple[int, bytes]] = deque()
@@ -108,21 +87,51 @@ class Listener:
         self._hello_at: float | None = None
         self._pace = Pace(now)
         self._evidence = Doubt(self.lsdb, now)
+        self._segment = Segment(config.network)
+        self._auth = Authenticator(config.keys, boot_count=boot_count)
+        self._scrutiny = Scrutiny(self._events, self.stats)
+        self._door = Admission(self.router_id, config.area_number, self._auth, self._segment, self._scrutiny)
+        self._recorder = Recorder(self.stats)
+
+    def attached(self, *, address: int = 0, point_to_point: bool = False, mtu: int = 0) -> None:
+        """What the interface is: its address (0 unknown; AuType 3 cannot do without), whether it is a tunnel or
+        another link for two, its MTU in octets (0 unknown)."""
+        self._door.address = address
+        self._segment.tunnel = point_to_point
+        self._scrutiny.mtu = mtu
+
+    @property
+    def area(self) -> int | None:
+        """The area followed, None as long as it is neither configured nor heard."""
+        return self._door.area
+
+    @property
+    def last_error(self) -> str:
+        """The newest reason for refusing something, for a person."""
+        return self._scrutiny.last_error
+
+    @property
+    def boot_count(self) -> int:
+        """To be kept whenever it changed, so that the next start can begin above it (`ospf.auth`)."""
+        return self._auth.boot_count
+
+    @property
+    def record_lsas(self) -> bool:
+        """Whether every LSA received is told as `LsaHeard`; off unless somebody wants it."""
+        return self._recorder.on
+
+    @record_lsas.setter
+    def record_lsas(self, on: bool) -> None:
+        self._recorder.on = on
 
     # The five verbs
 
     def receive(self, ip_packet: bytes, now: float) -> None:
         """One IP packet from the segment. Never raises on its content."""
-        self.stats.packets += 1
-        self.stats.octets += len(ip_packet)
-        try:
-            source, destination, payload = ip_payload(ip_packet)
-            packet = decode_packet(payload)
-        except OspfDecodeError as error:
-            self.stats.malformed += 1
-            self.last_error = error.reason
-            return
-        if self._admitted(packet, source, destination):
+        admitted = self._door.admit(ip_packet, now)
+        if admitted is not None:
+            packet, source = admitted
+            self.lsdb.area = packet.area
             self._dispatch(packet, source, now)
 
     def packets_to_send(self, now: float) -> list[tuple[int, bytes]]:
@@ -143,11 +152,13 @@ class Listener:
     def handle_timeout(self, now: float) -> None:
         """Do what is due at `now`; harmless when nothing is."""
         for neighbor in self._segment.expire(now):
+            self._auth.forget(neighbor.router_id)
+            self._scrutiny.forget(neighbor.router_id)
             self._events.append(NeighborLost(neighbor.router_id, neighbor.address, now))
             if neighbor.router_id in self._adjacencies:
                 self._break_off(self._adjacencies[neighbor.router_id], "neighbor lost", now)
             self._evidence.deaf = not self._segment.neighbors
-        self._note_changes(self.lsdb.expire(now))
+        self._note_gone(self.lsdb.expire(now))
         for reason in self._evidence.handle_timeout(now):
             self._doubt(reason, now)
         for adjacency in list(self._adjacencies.values()):
@@ -165,7 +176,7 @@ class Listener:
             keys = tuple(self._changed)
             self._changed.clear()
             return LsdbChanged(self.lsdb.area, keys, self._changed_at)
-        return self._events.popleft() if self._events else None
+        return self._events.popleft() if self._events else self._recorder.pull()
 
     def leave(self, now: float) -> None:
         """End every conversation with a 1-way Hello, so that no router waits for its dead interval."""
@@ -185,26 +196,6 @@ class Listener:
 
     # Receiving
 
-    def _admitted(self, packet: Packet, source: int, destination: int) -> bool:
-        # RFC 2328 8.2, as far as it concerns somebody who only listens
-        if packet.router_id == self.router_id:
-            self.stats.duplicate_router_id += 1
-            self.last_error = "a router uses the listener's router id"
-            return False
-        # 224.0.0.5 and .6 never cross a router; what comes to our own address may have been sent from anywhere
-        if destination not in (ALL_SPF_ROUTERS, ALL_D_ROUTERS) and not self._segment.is_from(packet.router_id, source):
-            self.stats.strangers += 1
-            self.last_error = "a packet to our own address, from no neighbor"
-            return False
-        if self.area is None:  # one segment, one area: whatever is heard first tells it
-            self.area = self.lsdb.area = packet.area
-        if packet.area != self.area:
-            self.stats.wrong_area += 1
-            return False
-        if packet.auth_type != AUTH_NONE:
-            self.stats.authenticated += 1
-        return True
-
     def _dispatch(self, packet: Packet, source: int, now: float) -> None:
         body = packet.body
         if isinstance(body, Hello):
@@ -218,6 +209,7 @@ class Listener:
             self._receive_ack(body, now)
         elif isinstance(body, DatabaseDescription):
             self.stats.descriptions += 1
+            self._scrutiny.description(packet.router_id, body.mtu, now)
             self._receive_description(packet.router_id, body, now)
         else:  # requests are for LSAs, and we have none to give
             self.stats.requests += 1
@@ -227,6 +219,7 @@ class Listener:
         if neighbor is None:
             self.stats.neighbors_refused += 1
             return
+        self._scrutiny.hello(neighbor, self._segment, now)
         if new:
             self._events.append(NeighborSeen(neighbor.router_id, source, now))
             if self._evidence.deaf:
@@ -248,8 +241,8 @@ class Listener:
             # Our 1-way Hello got lost: say it again (only to a router we know).
             self.stats.unexpected += 1
             neighbor = self._segment.neighbors.get(router_id)
-            if neighbor is not None and self.config.mode != "passive":
-                self._say(ALL_SPF_ROUTERS, self._segment.own_hello(neighbor, tuple(self._adjacencies)))
+            if neighbor is not None and self.mode != "passive":
+                self._say(ALL_SPF_ROUTERS, self._segment.own_hello(neighbor, tuple(self._adjacencies)), router_id)
             return
         was_full = adjacency.state is State.FULL
         adjacency.receive_description(dd, now)
@@ -263,10 +256,13 @@ class Listener:
         self.stats.lsas += len(update.lsas)
         if update.refused:
             self.stats.lsas_refused += len(update.refused)
-            self.last_error = update.refused[-1]
+            self._scrutiny.last_error = update.refused[-1]
         gaps = self.lsdb.stats.sequence_gaps
         for lsa in update.lsas:
+            order = self.lsdb.compare(lsa.header, now) if self._recorder.on else 0
             change = self.lsdb.install(lsa, now)
+            if self._recorder.on:
+                self._recorder.note(lsa, now, outcome(self.lsdb, lsa, order, change), self.lsdb.area, router_id)
             if change is not None:
                 self._note_changes([change])
         self._acknowledge(router_id, update.lsas, now)
@@ -280,24 +276,28 @@ class Listener:
         # RFC 2328 13.5: a router repeats what it floods to neighbors from Exchange on, until they say so. On a
         # LAN also the DR waits for the ack of what others flooded; a burst has only one router to satisfy.
         talking = [a for a in self._adjacencies.values() if a.state >= State.EXCHANGE]
-        if self.config.mode == "full" and talking and not self._segment.point_to_point(now):
+        if self.mode == "full" and talking and not self._segment.point_to_point(now):
             destination = ALL_D_ROUTERS
         elif router_id in (a.router_id for a in talking):
-            destination = self._address_of(self._adjacencies[router_id])
+            destination = self._address_of(self._adjacencies[router_id], now)
         else:
             return
         headers = tuple(lsa.header for lsa in lsas)
         for at in range(0, len(headers), ACK_HEADERS):
-            self._say(destination, LinkStateAck(headers[at : at + ACK_HEADERS]))
+            self._say(destination, LinkStateAck(headers[at : at + ACK_HEADERS]), router_id)
 
     def _receive_ack(self, ack: LinkStateAck, now: float) -> None:
-        if self.synchronised and not self._adjacencies and self.config.mode == "burst":
+        if self.synchronised and not self._adjacencies and self.mode == "burst":
             self._evidence.acknowledged(ack.headers, now)
 
     def _note_changes(self, changes: list[LsdbChange]) -> None:
         for change in changes:
             self._changed[change.key] = None
             self._changed_at = change.time
+
+    def _note_gone(self, changes: list[LsdbChange]) -> None:
+        self._note_changes(changes)
+        self._recorder.note_gone(changes, self.lsdb.area)
 
     def _holding(self) -> bool:
         """Half a database is no topology: changes of the first burst are told when it ends."""
@@ -306,7 +306,7 @@ class Listener:
     # Doubt
 
     def _doubt(self, reason: str, now: float) -> None:
-        if self.config.mode != "burst" or not self.synchronised:
+        if self.mode != "burst" or not self.synchronised:
             return
         self.stats.doubts += 1
         self._pace.doubt(reason, now)
@@ -330,16 +330,16 @@ class Listener:
     # Conversations
 
     def _may_begin(self) -> bool:
-        mode = self.config.mode
-        if mode == "passive":
+        if self.mode == "passive":
             return False
-        if mode == "full":
+        if self.mode == "full":
             return True
         return not self._adjacencies and (not self.synchronised or self._pace.wanted)
 
     def _begin(self, now: float) -> None:
         """Start a conversation if one is wanted and somebody is there to have it with."""
-        if self.synchronised and self.config.mode == "burst" and not self._adjacencies:
+        self._choose_mode(now)
+        if self.synchronised and self.mode == "burst" and not self._adjacencies:
             unheard = self._unheard(now)
             if unheard and not self._pace.wanted:
                 self._pace.want(POLL, now + self.config.poll_seconds)
@@ -350,13 +350,10 @@ class Listener:
         decided_at = self._segment.decided_at()
         self._pace.wake_at = decided_at if decided_at is not None and decided_at > now else None
         everybody = self._segment.candidates(now)
-        candidates = [n for n in everybody if n.auth_type == AUTH_NONE]
-        if everybody and not candidates and not self._locked_out:
-            self._locked_out = True
-            reason = "the segment uses authentication: it is heard but not spoken to"
-            self.last_error = reason
-            self._events.append(SyncFailed(everybody[0].router_id, reason, 0.0, now))
-        if self.config.mode == "burst":  # the DR, unless it failed us more often than the BDR
+        candidates = [n for n in everybody if self._auth.speaks(n.auth_type)]
+        if everybody and not candidates:
+            self._lock_out(everybody[0], now)
+        if self.mode == "burst":  # the DR, unless it failed us more often than the BDR
             candidates = sorted(candidates, key=lambda n: self._pace.failures(n.router_id))[:1]
         elif candidates:
             for stray in self._adjacencies.keys() - {n.router_id for n in candidates}:
@@ -371,11 +368,32 @@ class Listener:
                 peer.address,
                 hello.options,
                 self.lsdb,
-                burst=self.config.mode == "burst",
+                burst=self.mode == "burst",
                 now=now,
             )
             self._begun[peer.router_id] = self._pace.begin()
             self._say_hello(now)
+
+    def _choose_mode(self, now: float) -> None:
+        """Unless configured: full where there is nobody but one neighbor, burst where there is a DR."""
+        if self.config.mode is not None or not self._segment.neighbors:
+            return
+        mode = "full" if self._segment.point_to_point(now) else "burst"
+        if mode != self.mode:
+            for adjacency in list(self._adjacencies.values()):
+                self._part(adjacency)
+            self.mode = mode
+
+    def _lock_out(self, peer: Neighbor, now: float) -> None:
+        if self._locked_out:
+            return
+        self._locked_out = True
+        reason = (
+            f"the segment uses authentication {type_name(peer.auth_type)}{self._door.shown_key}: it is heard but not "
+            "spoken to; give the key in [[ospf.attach]] authentication"
+        )
+        self._scrutiny.last_error = reason
+        self._events.append(SyncFailed(peer.router_id, reason, 0.0, now))
 
     def _say_hello(self, now: float) -> None:
         """A Hello that lists those we talk to, and when the next one is due (RFC 2328 9.5)."""
@@ -387,7 +405,7 @@ class Listener:
             if adjacency.state is State.INIT and now - adjacency.started > BEGIN_SECONDS:
                 self._break_off(adjacency, "the router does not begin the exchange: is our address in its subnet?", now)
                 continue
-            self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)))
+            self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)), peer.router_id)
             interval = float(peer.hello.hello_interval) or max(peer.hello.dead_interval, 1) / 4
             if any(a.state is State.INIT for a in self._adjacencies.values()):
                 interval = min(interval, HELLO_REPEAT_SECONDS)
@@ -398,7 +416,7 @@ class Listener:
         """Send what the conversations want to say; end those that are done or failed."""
         for adjacency in list(self._adjacencies.values()):
             while adjacency.outgoing:
-                self._say(self._address_of(adjacency), adjacency.outgoing.popleft())
+                self._say(self._address_of(adjacency, now), adjacency.outgoing.popleft(), adjacency.router_id)
             if adjacency.failed:
                 self._break_off(adjacency, adjacency.failed, now)
             elif adjacency.done:
@@ -410,7 +428,7 @@ class Listener:
     def _finish(self, adjacency: Adjacency, now: float) -> None:
         reason = self._begun.pop(adjacency.router_id)
         if not adjacency.truncated:
-            self._note_changes(self.lsdb.vanish(adjacency.described, adjacency.started, now))
+            self._note_gone(self.lsdb.vanish(adjacency.described, adjacency.started, now))
         self.stats.syncs += 1
         self.synchronised = True
         self._evidence.heard_update(now)
@@ -430,10 +448,10 @@ class Listener:
         begun = self._begun.get(adjacency.router_id, "adjacency")
         self._part(adjacency)
         self.stats.syncs_failed += 1
-        self.last_error = reason
+        self._scrutiny.last_error = reason
         retry = self._pace.failed(adjacency.router_id, now)
         self._events.append(SyncFailed(adjacency.router_id, reason, retry, now))
-        if self.synchronised and self.config.mode == "burst":
+        if self.synchronised and self.mode == "burst":
             self._pace.want(begun, now)
 
     def _part(self, adjacency: Adjacency) -> None:
@@ -442,14 +460,22 @@ class Listener:
         self._begun.pop(adjacency.router_id, None)
         peer = self._segment.neighbors.get(adjacency.router_id)
         if peer is not None:
-            self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)))
+            self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)), peer.router_id)
         if not self._adjacencies:
             self._hello_at = None
 
-    def _address_of(self, adjacency: Adjacency) -> int:
-        # RFC 2328 8.1: on point-to-point networks everything goes to AllSPFRouters.
-        return ALL_SPF_ROUTERS if self._segment.network == "point-to-point" else adjacency.address
+    def _address_of(self, adjacency: Adjacency, now: float) -> int:
+        # RFC 2328 8.1: on point-to-point networks everything goes to AllSPFRouters; on point-to-multipoint not.
+        alone = len(self._segment.neighbors) == 1 and self._segment.point_to_point(now)
+        return ALL_SPF_ROUTERS if alone else adjacency.address
 
-    def _say(self, destination: int, body: PacketBody | LinkStateRequest) -> None:
-        check_harmless(body, burst=self.config.mode == "burst")
-        self._out.append((destination, encode_packet(body, router_id=self.router_id, area=self.area or 0)))
+    def _say(self, destination: int, body: PacketBody | LinkStateRequest, peer: int) -> None:
+        """The only way out: nothing is queued that could put an LSA into a router's database."""
+        check_harmless(body, burst=self.mode == "burst")
+        packet = encode_packet(body, router_id=self.router_id, area=self.area or 0)
+        check_octets(packet)
+        try:
+            self._out.append((destination, self._auth.sign(packet, peer, self._door.address)))
+        except OspfEncodeError as error:
+            self.stats.unsent += 1
+            self._scrutiny.last_error = str(error)

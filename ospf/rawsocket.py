@@ -1,8 +1,9 @@
 """The sockets under a listener (IO): protocol 89 on one interface, or UDP on loopback for the demo.
 
 Both attachments have the same face: `fileno()`, `receive()` (every IP packet waiting, never blocks),
-`send(destination, payload)`, `close()`, `address`, `stats`. A packet that cannot be sent is counted, not
-raised: an interface that goes down comes back, and the listener repeats what matters.
+`send(destination, payload)`, `close()`, `address`, `point_to_point`, `mtu`, `stats`. A packet that cannot be sent is
+counted, not raised: an interface that goes down comes back, and the listener repeats what matters. What must not be
+sent is raised: the rim looks once more at every packet (`check_octets`).
 
 `RawAttachment` needs CAP_NET_RAW and nothing else. It is bound to its interface, joins 224.0.0.5 and
 224.0.0.6 (RFC 2328 A.1), sends with TTL 1 and precedence internetwork control, and hears nothing of what
@@ -23,6 +24,7 @@ from typing import Protocol
 
 from ospf.config import UDP_SCHEME, AttachConfig
 from ospf.errors import OspfAttachError, OspfDecodeError
+from ospf.interface import check_octets
 from ospf.packets import (
     ALL_D_ROUTERS,
     ALL_SPF_ROUTERS,
@@ -37,7 +39,8 @@ from ospf.wire import address_text, mask_length
 BATCH_PACKETS = 1024  # per receive(), so that a flood cannot hold the caller for ever
 PACKET_OCTETS = 65536
 MAX_PEERS = 4096
-SIOCGIFADDR = 0x8915
+SIOCGIFADDR, SIOCGIFFLAGS, SIOCGIFMTU = 0x8915, 0x8913, 0x8921
+IFF_POINTOPOINT = 0x10
 SO_RXQ_OVFL = 40
 SO_RCVBUFFORCE = 33
 _ANCILLARY_OCTETS = socket.CMSG_SPACE(4)
@@ -62,6 +65,10 @@ class Attachment(Protocol):
 
     @property
     def address(self) -> int: ...
+    @property
+    def point_to_point(self) -> bool: ...
+    @property
+    def mtu(self) -> int: ...
     def fileno(self) -> int: ...
     def receive(self) -> list[bytes]: ...
     def send(self, destination: int, payload: bytes) -> bool: ...
@@ -120,6 +127,21 @@ class RawAttachment:
         """The interface's first IPv4 address: the source of what we send."""
         return self._address
 
+    @property
+    def point_to_point(self) -> bool:
+        """Whether the kernel knows the interface as a link for two: GRE, IPIP, PPP, WireGuard."""
+        flags = struct.unpack("=H", self._ask(SIOCGIFFLAGS)[:2])[0]
+        return bool(flags & IFF_POINTOPOINT)
+
+    @property
+    def mtu(self) -> int:
+        """Octets of the largest IP packet."""
+        number: int = struct.unpack("=i", self._ask(SIOCGIFMTU)[:4])[0]
+        return number
+
+    def _ask(self, request: int) -> bytes:
+        return fcntl.ioctl(self._socket.fileno(), request, struct.pack("=16s24x", self.interface.encode()[:15]))[16:]
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -142,7 +164,9 @@ class RawAttachment:
         return packets
 
     def send(self, destination: int, payload: bytes) -> bool:
-        """One OSPF packet from the interface's address; False (and counted) if the kernel refuses it."""
+        """One OSPF packet from the interface's address; False (and counted) if the kernel refuses it.
+        OspfForbiddenSend, unsent, for anything that could carry an LSA."""
+        check_octets(payload)
         try:
             self._socket.sendto(payload, (address_text(destination), 0))
         except OSError:
@@ -201,6 +225,15 @@ class UdpAttachment:
         """Source address of what we send, 0 as long as it is not known."""
         return self._address or 0
 
+    @property
+    def point_to_point(self) -> bool:
+        return False
+
+    @property
+    def mtu(self) -> int:
+        """Unknown: 0."""
+        return 0
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -239,7 +272,8 @@ class UdpAttachment:
         return True
 
     def send(self, destination: int, payload: bytes) -> bool:
-        """To the peer that has the address, multicast to every peer heard."""
+        """To the peer that has the address, multicast to every peer heard. OspfForbiddenSend as above."""
+        check_octets(payload)
         peer = self._peer_of.get(destination)
         peers = [peer] if peer is not None else list(self._peers)
         packet = build_ip_packet(self.address, destination, payload)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ospf.auth import Authenticator, Refusal
+from ospf.keys import AuthKey
 from ospf.listener import Listener
 from ospf.lsa import Key, Lsa, LsaHeader
 from ospf.packets import (
@@ -28,6 +30,7 @@ from ospf.packets import (
 )
 
 MASK = 0xFFFFFF00
+LISTENER = 0x0A6200FE  # its address
 HEADERS_PER_DD = 10
 LSAS_PER_UPDATE = 5
 
@@ -47,6 +50,8 @@ class ModelRouter:
         dead_interval: int = 40,
         area: int = 0,
         mtu: int = 1400,
+        keys: tuple[AuthKey, ...] = (),
+        options: int = 2,
     ) -> None:
         self.router_id = router_id
         self.address = address
@@ -55,6 +60,10 @@ class ModelRouter:
         self.backup = 0
         self.others = others
         self.hello_interval, self.dead_interval, self.area, self.mtu = hello_interval, dead_interval, area, mtu
+        self.options = options
+        self.auth = Authenticator(keys)
+        self.signer = Authenticator(keys, boot_count=1)  # the first key, whatever the listener says
+        self.refused: list[Refusal] = []
         self.state = "down"
         self.reached: set[str] = set()
         self.heard: list[PacketBody] = []
@@ -69,13 +78,21 @@ class ModelRouter:
 
     def say(self, body: PacketBody, destination: int = ALL_SPF_ROUTERS) -> bytes:
         packet = encode_packet(body, router_id=self.router_id, area=self.area)
+        packet = self.signer.sign(packet, None, self.address)
         return build_ip_packet(self.address, destination, packet)
 
     def hello(self) -> bytes:
         known = (self.peer_id,) if self.peer_id else ()
         return self.say(
             Hello(
-                MASK, self.hello_interval, 2, 1, self.dead_interval, self.designated, self.backup, self.others + known
+                MASK,
+                self.hello_interval,
+                self.options,
+                1,
+                self.dead_interval,
+                self.designated,
+                self.backup,
+                self.others + known,
             )
         )
 
@@ -91,6 +108,11 @@ class ModelRouter:
 
     def receive(self, payload: bytes) -> None:
         packet = decode_packet(payload)
+        try:
+            self.auth.check(payload, packet.router_id, LISTENER)
+        except Refusal as refusal:
+            self.refused.append(refusal)
+            return
         body = packet.body
         self.heard.append(body)
         self.peer_id = packet.router_id

@@ -1,7 +1,7 @@
 import pytest
 
 from ospf.errors import OspfForbiddenSend
-from ospf.interface import MAX_NEIGHBORS, Segment, check_harmless
+from ospf.interface import MAX_NEIGHBORS, Segment, check_harmless, check_octets
 from ospf.lsa import RouterLsa, encode_lsa
 from ospf.packets import (
     DD_INIT,
@@ -11,6 +11,8 @@ from ospf.packets import (
     LinkStateAck,
     LinkStateRequest,
     LinkStateUpdate,
+    PacketBody,
+    encode_packet,
 )
 
 MASK = 0xFFFFFF00
@@ -69,6 +71,36 @@ def test_a_configured_network_is_believed(network: str, expected: bool) -> None:
     assert segment.point_to_point(1e9) is expected and segment.decided_at() is None
 
 
+def test_a_tunnel_is_point_to_point_at_once_unless_somebody_names_a_dr() -> None:
+    segment = Segment("auto")
+    segment.tunnel = True
+    segment.hear(1, 101, hello(), 0, 0.0)
+    assert segment.point_to_point(0.0) and segment.decided_at() is None
+    segment.hear(1, 101, hello(dr=101), 0, 10.0)
+    assert not segment.point_to_point(1000.0)
+    believed = Segment("broadcast")
+    believed.tunnel = True
+    believed.hear(1, 101, hello(), 0, 0.0)
+    assert not believed.point_to_point(1000.0)
+
+
+def test_a_new_election_is_waited_for_anew() -> None:
+    segment = Segment("auto")
+    segment.hear(1, 101, hello(dr=101), 0, 0.0)
+    segment.hear(1, 101, hello(), 0, 500.0)  # restarted, in Waiting
+    assert segment.decided_at() == 561.0 and not segment.point_to_point(560.0)
+    segment.expire(540.0)
+    segment.hear(1, 101, hello(), 0, 900.0)
+    assert segment.decided_at() == 961.0
+    for now in range(910, 970, 10):
+        segment.hear(1, 101, hello(), 0, float(now))
+    assert not segment.point_to_point(960.0) and segment.point_to_point(961.0)  # this time it was no election
+    for at in (1000.0, 1001.0, 1500.0):
+        segment.expire(at)
+    segment.hear(1, 101, hello(), 0, 2000.0)
+    assert segment.point_to_point(2000.0)
+
+
 def test_designated() -> None:
     segment = Segment("auto")
     segment.hear(1, 101, hello(dr=102), 0, 0.0)
@@ -101,3 +133,31 @@ def test_the_guard() -> None:
             check_harmless(body, burst=burst)  # type: ignore[arg-type]
     with pytest.raises(OspfForbiddenSend):
         check_harmless(b"raw", burst=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("body", "harmless"),
+    [
+        (Hello(MASK, 10, 2, 0, 40, 0, 0, (1, 2)), True),
+        (DatabaseDescription(1500, 0x42, 7, 1), True),
+        (LinkStateRequest(((1, 1, 1),)), True),
+        (LinkStateAck((LSA.header,)), True),
+        (DatabaseDescription(1500, 0x42, 7, 1, (LSA.header,)), False),
+        (LinkStateUpdate((LSA,)), False),
+        (LinkStateUpdate(()), False),
+    ],
+)
+def test_the_last_gate_reads_octets(body: PacketBody, harmless: bool) -> None:
+    octets = encode_packet(body, router_id=1, area=0)
+    if harmless:
+        check_octets(octets)
+        check_octets(octets + bytes(32))  # with a digest behind
+        return
+    with pytest.raises(OspfForbiddenSend):
+        check_octets(octets)
+
+
+@pytest.mark.parametrize("octets", [b"", bytes(23), b"\2\0" + bytes(30), b"\2\6" + bytes(30)])
+def test_the_last_gate_refuses_what_is_no_packet(octets: bytes) -> None:
+    with pytest.raises(OspfForbiddenSend):
+        check_octets(octets)

@@ -387,9 +387,9 @@ def test_a_lone_router_is_polled() -> None:
 
 
 @pytest.mark.parametrize("network", ["auto", "point-to-point"])
-def test_point_to_point(network: str) -> None:
+def test_bursts_on_a_point_to_point_link(network: str) -> None:
     router = ModelRouter(R1, A1, database(), designated=0, others=())
-    listener = listen(network=network)
+    listener = listen(network=network, mode="burst")
     run_until(listener, router, now=0.0, end=11.0)
     assert listener.synchronised is (network == "point-to-point")
     run_until(listener, router, now=11.0, end=100.0)

@@ -13,13 +13,23 @@ from pathlib import Path
 import pytest
 
 from ospf.config import AttachConfig
-from ospf.errors import OspfAttachError
-from ospf.packets import ALL_SPF_ROUTERS, Hello, build_ip_packet, decode_packet, encode_packet, ip_payload
+from ospf.errors import OspfAttachError, OspfForbiddenSend
+from ospf.packets import (
+    ALL_SPF_ROUTERS,
+    Hello,
+    LinkStateAck,
+    LinkStateUpdate,
+    build_ip_packet,
+    decode_packet,
+    encode_packet,
+    ip_payload,
+)
 from ospf.rawsocket import MAX_PEERS, UdpAttachment, open_attachment
 from tests.require import require_programs, require_root
 
 ADDRESS = 0x0A620001
 MASK = 0xFFFFFF00
+ACK = encode_packet(LinkStateAck(()), router_id=255, area=0)
 
 
 def hello(address: int = ADDRESS, mask: int = MASK) -> bytes:
@@ -67,10 +77,10 @@ def test_udp_multicast_goes_to_every_peer_and_unicast_to_one(
     for number, peer in enumerate(peers):
         peer.sendto(hello(ADDRESS + number), ("127.0.0.1", attachment.port))
         wait(attachment)
-    attachment.send(ALL_SPF_ROUTERS, b"all")
-    attachment.send(ADDRESS + 1, b"one")
-    assert [p.recv(100)[20:] for p in peers] == [b"all", b"all"]
-    assert peers[1].recv(100)[20:] == b"one"
+    attachment.send(ALL_SPF_ROUTERS, ACK + b"all")
+    attachment.send(ADDRESS + 1, ACK + b"one")
+    assert [p.recv(100)[20:] for p in peers] == [ACK + b"all"] * 2
+    assert peers[1].recv(100)[20:] == ACK + b"one"
     peers[0].setblocking(False)
     with pytest.raises(BlockingIOError):
         peers[0].recv(100)
@@ -101,8 +111,15 @@ def test_udp_junk_is_passed_on_for_the_listener_to_count(attachment: UdpAttachme
     assert not attachment.address
 
 
+def test_the_rim_refuses_what_could_carry_an_lsa(attachment: UdpAttachment) -> None:
+    for payload in (encode_packet(LinkStateUpdate(()), router_id=255, area=0), b"", b"\2\4", bytes(24)):
+        with pytest.raises(OspfForbiddenSend):
+            attachment.send(ADDRESS, payload)
+    assert attachment.stats.sent == attachment.stats.send_failed == 0
+
+
 def test_udp_nobody_heard_yet(attachment: UdpAttachment) -> None:
-    assert not attachment.send(ALL_SPF_ROUTERS, b"")
+    assert not attachment.send(ALL_SPF_ROUTERS, ACK)
     assert attachment.stats.send_failed == 1
 
 
@@ -112,7 +129,7 @@ def test_udp_survives_a_peer_that_went_away(attachment: UdpAttachment) -> None:
         gone.sendto(hello(), ("127.0.0.1", attachment.port))
         wait(attachment)
     for _ in range(3):
-        attachment.send(ADDRESS, b"x")
+        attachment.send(ADDRESS, ACK)
         assert attachment.receive() == []
 
 
@@ -158,7 +175,9 @@ for line in sys.stdin:
         print(attachment.send(int(arguments[0]), bytes.fromhex(arguments[1])), flush=True)
     elif verb == "flood":
         to, count, octets = map(int, arguments)
-        print(sum(attachment.send(to, bytes(octets)) for _ in range(count)), flush=True)
+        print(sum(attachment.send(to, bytes((2, 5)) + bytes(octets - 2)) for _ in range(count)), flush=True)
+    elif verb == "describe":
+        print(attachment.point_to_point, attachment.mtu, flush=True)
     elif verb == "receive":
         select.select([attachment], [], [], 60)
         print(*[packet.hex() for packet in attachment.receive()], flush=True)
@@ -249,7 +268,7 @@ def test_raw_socket_counts_kernel_drops_and_reads_in_batches(ends: Ends) -> None
     while not batches or batches[-1]:
         batches.append(int(ends.ask(1, "waiting")))
     assert batches[:2] == [1024, 1024] and max(batches) == 1024
-    assert ends.ask(0, f"send {ALL_SPF_ROUTERS} 00") == "True"
+    assert ends.ask(0, f"send {ALL_SPF_ROUTERS} {ACK.hex()}") == "True"
     assert len(ends.ask(1, "receive").split()) == 1  # brings the kernel's count along
     received, dropped = map(int, ends.ask(1, "count").split())
     assert received == sum(batches) + 1 and dropped > 0 and received + dropped == 20001
@@ -258,7 +277,7 @@ def test_raw_socket_counts_kernel_drops_and_reads_in_batches(ends: Ends) -> None
 @pytest.mark.lab
 def test_raw_socket_survives_its_interface_going_down(ends: Ends) -> None:
     ends.run("ip", "-n", ends.names[0], "link", "set", "e0", "down")
-    ends.ask(0, f"send {ALL_SPF_ROUTERS} 00")
+    ends.ask(0, f"send {ALL_SPF_ROUTERS} {ACK.hex()}")
     ends.ask(0, "waiting")
     ends.run("ip", "-n", ends.names[0], "link", "set", "e0", "up")
     for _ in range(600):
@@ -266,6 +285,18 @@ def test_raw_socket_survives_its_interface_going_down(ends: Ends) -> None:
             break
         time.sleep(0.05)
     assert ends.ask(1, "receive")
+
+
+@pytest.mark.lab
+def test_raw_socket_knows_its_interface(ends: Ends) -> None:
+    assert ends.ask(0, "describe") == "False 1500"
+    a, _ = ends.names
+    ends.run("ip", "-n", a, "tuntap", "add", "t0", "mode", "tun")  # flagged as GRE is, which not every kernel has
+    ends.run("ip", "-n", a, "addr", "add", "10.98.9.1/30", "dev", "t0")
+    ends.run("ip", "-n", a, "link", "set", "t0", "mtu", "1476", "up")
+    ends.processes.append(ends.spawn(a, "t0"))
+    assert ends.processes[2].stdout is not None and ends.processes[2].stdout.readline()
+    assert ends.ask(2, "describe") == "True 1476"
 
 
 @pytest.mark.lab
