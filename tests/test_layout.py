@@ -29,6 +29,7 @@ IO_MODULES = {
     "agents/sources/sockdiag.py",
     "exporters/udp.py",
     "ospf/archivefile.py",
+    "ospf/capture.py",
     "ospf/rawsocket.py",
     "mibs/responder.py",
     "mibs/snapshotfile.py",
