@@ -53,6 +53,54 @@ KEYS = [
     *(AuthKey(name, 0x01020304, "secret", extended=True) for name in SHA),  # type: ignore[arg-type]
 ]
 
+# Hellos of FRR 8.4.4 (10.77.200.1) and BIRD 2.0.12 (10.77.200.2), as heard in tests/lab/test_authentication.py
+REAL = [
+    (
+        AuthKey("simple", key="pass"),
+        "020100300a4dc80100000000438c00017061737300000000ffffff0000010201000000030a4d00020a4d00010a4dc802",
+    ),
+    (
+        AuthKey("simple", key="pass"),
+        "020100340a4dc80200000000428900017061737300000000ffffff0000010201000000030a4d00020a4d00010a4dc801000000ff",
+    ),
+    (
+        AuthKey("md5", 7, "sixteen-octets-x"),
+        "020100340a4dc8010000000000000002000007106b02240cffffff0000010201000000030a4d01020a4d01010a4dc802"
+        "000000ff5ec0f23127a3cb69e913db9c38179e51",
+    ),
+    (
+        AuthKey("md5", 7, "sixteen-octets-x"),
+        "020100300a4dc8020000000000000002000007106b0223f8ffffff0000010201000000030a4d01020a4d01010a4dc801"
+        "e3c2e067021a18dcdfb4e7cbdc6d7c3c",
+    ),
+    (
+        AuthKey("hmac-sha-1", 3, "secret"),
+        "020100300a4dc8020000000000000002000003146b0223f5ffffff0000010201000000030a4d03020a4d03010a4dc803"
+        "11a0e181187ecb4b9ea604ca0b223093ad776cdc",
+    ),
+    (
+        AuthKey("hmac-sha-256", 4, "secret"),
+        "020100300a4dc8020000000000000002000004206b0223f5ffffff0000010201000000030a4d04020a4d04010a4dc803"
+        "0cba18e39a0ac35aef1a22f98967b8758959c184b8b1fbc8ca2989135d768eeb",
+    ),
+    (
+        AuthKey("hmac-sha-384", 5, "secret"),
+        "020100300a4dc8020000000000000002000005306b0223f5ffffff0000010201000000030a4d05020a4d05010a4dc803"
+        "9893378d7e48fc772025dd3ad58e23d024e53bb5016816e9c4f978d95c3a133260736a2baa22d362bcb0ac2ed51a4647",
+    ),
+    (
+        AuthKey("hmac-sha-512", 255, "secret"),
+        "020100300a4dc80200000000000000020000ff406b0223f5ffffff0000010201000000030a4d06020a4d06010a4dc803"
+        "0fb74feecfd4a56f1809d8cad0fab49a06e93091d92a0a59b4f98bf1572b2ed85001a9046b72b2d3d80a86d162841f9b"
+        "172ae5ca7d7ae41b97c8e3e4aa8d08d6",
+    ),
+    (
+        AuthKey("hmac-sha-256", 7, "forty octets are longer than a digest..."),
+        "020100300a4dc8020000000000000002000007206b0223f6ffffff0000010201000000030a4d07020a4d07010a4dc803"
+        "0806d569104c99e9e23782fdca504e1f5be972fada40365d15ac235ad6b57064",
+    ),
+]
+
 
 def refused(authenticator: Authenticator, packet: bytes, router: int = ROUTER, source: int = SOURCE) -> Refusal:
     with pytest.raises(Refusal) as caught:
@@ -70,6 +118,22 @@ def test_a_router_with_the_key_is_believed_and_answered_octet_by_octet(key: Auth
     assert said == router_packet(key, 3 << (32 if key.extended else 16) | 1)
     assert ours.sign(PLAIN, ROUTER, SOURCE) == router_packet(key, 3 << (32 if key.extended else 16) | 2)
     Authenticator((key,)).check(said, 99, SOURCE)
+
+
+@pytest.mark.parametrize(("key", "text"), REAL, ids=repr)
+def test_hellos_of_real_routers(key: AuthKey, text: str) -> None:
+    heard = bytes.fromhex(text)
+    packet = decode_packet(heard)
+    Authenticator((key,)).check(heard, packet.router_id, SOURCE)
+    broken = heard[:40] + bytes((heard[40] ^ 1,)) + heard[41:]
+    if key.type != "simple":
+        assert refused(Authenticator((key,)), broken).cause is Cause.BAD_DIGEST
+    length = int.from_bytes(heard[2:4], "big")
+    plain = heard[:12] + bytes(4) + bytes(8) + heard[24:length]
+    sequence = int.from_bytes(heard[20:24], "big") if key.digest_octets else 0
+    ours = Authenticator((key,), boot_count=sequence >> 16)
+    ours._counter = (sequence & 0xFFFF) - 1
+    assert ours.sign(plain, None, 0) == heard  # what we would have sent
 
 
 @pytest.mark.parametrize("key", KEYS, ids=repr)
