@@ -1,25 +1,35 @@
-"""OSPF attachments: packets in, listener, topology versions out (cut at most every 50 ms)."""
+"""OSPF attachments: packets in, listeners, one domain per instance, topology versions out (cut at most every 50 ms).
+
+Everything that has a link-state database is a `Source` of its instance's `Domain`: an attachment's listener, or a
+router polled over SNMP.  Whoever wants to know what was heard and cut (archive, anomalies) is a `Watcher`.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from gateway.complaints import Complaints
 from gateway.config import Ospf
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
+from gateway.watches import Watcher, Where
 from ospf.config import AttachConfig
+from ospf.domain import Domain, DomainKey, Source
 from ospf.errors import OspfError
+from ospf.keys import resolve
 from ospf.listener import Listener
-from ospf.lsa import Key, Lsa, is_newer
 from ospf.rawsocket import open_attachment
-from ospf.topology import build_topology
+from ospf.topology import build_domain
 from ospf.wire import address_text
 
-CUT = 0.05  # s between two topology versions
+LOOK = 1.0  # s between two looks at the attachments' state
 SILENCE = 60.0  # s without any OSPF packet since the start, after which the log asks why
 log = logging.getLogger("anemone.ospf")
 
@@ -27,9 +37,10 @@ log = logging.getLogger("anemone.ospf")
 class _Attachment:
     """One listener and its socket, as the reactor sees them (IReadDescriptor)."""
 
-    def __init__(self, owner: Attachments, config: AttachConfig, now: float) -> None:
+    def __init__(self, owner: Attachments, config: AttachConfig, where: Where, listener: Listener) -> None:
         self.config = config
-        self.listener = Listener(config, now)  # on the monotonic clock
+        self.where = where
+        self.listener = listener  # on the monotonic clock
         self.socket: Any = None
         self._owner = owner
         self.timer: Any = None
@@ -57,21 +68,54 @@ class _Attachment:
             self._owner.failed(self.config.interface, now)
 
 
-class Attachments:
-    """All `[[ospf.attach]]`; `topologies` counts versions cut."""
+def _with_keys(attach: AttachConfig) -> AttachConfig:
+    """The same with the keys of key files filled in; GatewayError names the file."""
+    try:
+        keys = resolve(attach.keys, lambda path: Path(path).read_bytes())
+    except OspfError as error:
+        raise GatewayError(f"ospf.attach: {attach.interface}: {error}") from error
+    return msgspec.structs.replace(attach, authentication=keys or None)
 
-    def __init__(self, reactor: Any, config: Ospf, pipeline: Pipeline) -> None:
+
+class Attachments:
+    """All `[[ospf.attach]]` and the domains they feed; `topologies` counts versions cut."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        config: Ospf,
+        pipeline: Pipeline,
+        watchers: Sequence[Watcher] = (),
+        boot_count: int = 0,
+        keep_boots: Callable[[int], None] | None = None,
+    ) -> None:
         self._reactor = reactor
         self._pipeline = pipeline
-        self._all = [_Attachment(self, attach, time.monotonic()) for attach in config.attach]
-        self._cut: Any = None
-        self._version = 0
-        self._last_time = 0.0
+        self._watchers = watchers
+        self._keep_boots = keep_boots
+        self._boots = boot_count
+        self._options = config.options()
+        self._look: Any = None
+        self.domains: dict[DomainKey, Domain] = {}
+        self._all: list[_Attachment] = []
+        for number, given in enumerate(config.attach):
+            attach = _with_keys(given)
+            key = DomainKey(attach.instance, 2)
+            listener = Listener(attach, time.monotonic(), boot_count=boot_count)
+            listener.record_lsas = bool(watchers)
+            self._all.append(_Attachment(self, attach, Where(number, attach.interface, key), listener))
+            self.add_source(key, Source(listener.lsdb))
+        self._cuts: dict[DomainKey, Any] = {}
         self._complaints = Complaints()
         self._malformed: dict[int, int] = {}
         self.topologies = 0
         self.failures = 0
-        self.other_areas = 0  # databases left out of a version
+
+    def add_source(self, key: DomainKey, source: Source) -> None:
+        """A further database of an instance; whoever feeds it calls `changed`."""
+        if key not in self.domains:
+            self.domains[key] = Domain(key, build_domain, self._options)
+        self.domains[key].sources.append(source)
 
     def start(self) -> None:
         for one in self._all:
@@ -79,9 +123,14 @@ class Attachments:
                 one.socket = open_attachment(one.config)
             except OspfError as error:
                 raise GatewayError(f"ospf.attach: {error}") from error
+            now = time.monotonic()
+            for watcher in self._watchers:
+                watcher.attached(one.where, one.listener, now, time.time() - now)
             self._reactor.addReader(one)
             one.silence = self._reactor.callLater(SILENCE, self._silent, one)
-            self.turn(one, time.monotonic())
+            self.turn(one, now)
+        if self._watchers:
+            self._look = self._reactor.callLater(LOOK, self._look_around)
 
     def stop(self) -> None:
         for one in self._all:
@@ -98,6 +147,9 @@ class Attachments:
                 one.socket.send(destination, payload)
             one.socket.close()
             one.socket = None
+        for call in (*self._cuts.values(), self._look):
+            if call is not None and call.active():
+                call.cancel()
 
     def turn(self, one: _Attachment, now: float) -> None:
         """After anything happened to a listener: send, tell, re-arm its one timer."""
@@ -117,6 +169,15 @@ class Attachments:
             self.failed(one.config.interface, now)
             one.timer = self._reactor.callLater(1.0, self._timeout, one)
 
+    def _look_around(self) -> None:
+        now = time.monotonic()
+        for watcher in self._watchers:
+            try:
+                watcher.look(now, time.time() - now)
+            except Exception:
+                self.failed(type(watcher).__name__, now)
+        self._look = self._reactor.callLater(LOOK, self._look_around)
+
     def _silent(self, one: _Attachment) -> None:
         if not one.listener.stats.packets:
             log.warning(
@@ -128,13 +189,18 @@ class Attachments:
     def _drain(self, one: _Attachment, now: float) -> None:
         for destination, payload in one.listener.packets_to_send(now):
             one.socket.send(destination, payload)
+        offset = time.time() - now
         while (event := one.listener.next_event()) is not None:
             name = type(event).__name__
             if name == "LsdbChanged":
-                if self._cut is None:
-                    self._cut = self._reactor.callLater(CUT, self._make_version)
-            else:
+                self.changed(one.where.domain, now)
+            elif name != "LsaHeard":
                 log.info("%s: %s", one.config.interface, event)
+            for watcher in self._watchers:
+                watcher.hear(event, one.where, offset)
+        if one.listener.boot_count > self._boots and self._keep_boots is not None:  # its counter is used up
+            self._boots = one.listener.boot_count
+            self._keep_boots(self._boots)
         stats = one.listener.stats
         bad = stats.malformed + stats.lsas_refused
         if bad > self._malformed.get(id(one), 0):
@@ -151,59 +217,51 @@ class Attachments:
         if line:
             log.exception(line)
 
-    def _make_version(self) -> None:
-        self._cut = None
-        try:
-            self._cut_version()
-        except Exception:
-            self.failed("topology", time.monotonic())
+    def changed(self, key: DomainKey, now: float) -> None:
+        """A database of the instance changed: its next version is cut as soon as one may be."""
+        due = self.domains[key].changed(now)
+        call = self._cuts.get(key)
+        if call is None or not call.active():
+            self._cuts[key] = self._reactor.callLater(max(due - now, 0.0), self._make_version, key)
 
-    def _cut_version(self) -> None:
-        now = time.monotonic()
-        newest: dict[Key, Lsa] = {}
-        # Databases of one area are merged; another area's would make a topology that does not exist.
-        first = next((one for one in self._all if len(one.listener.lsdb)), self._all[0])
-        area, instance = first.listener.lsdb.area, first.config.instance
-        for one in self._all:
-            lsdb = one.listener.lsdb
-            if len(lsdb) and lsdb.area != area:
-                self._other_area(one, area, now)
-                continue
-            for lsa in lsdb.lsas(now):
-                known = newest.get(lsa.key)
-                if known is None or is_newer(lsa.header, known.header) > 0:
-                    newest[lsa.key] = lsa
-        self._version += 1
-        # Versions follow each other even when the wall clock is set back.
-        self._last_time = max(time.time(), self._last_time)
-        topology = build_topology(
-            newest.values(),
-            area=address_text(area),
-            instance=instance,
-            version=self._version,
-            time=self._last_time,
-            known=self._pipeline.ifindex.known_addresses(),
-        )
+    def _make_version(self, key: DomainKey) -> None:
+        begin = time.monotonic()
+        try:
+            self._cut_version(self.domains[key], begin)
+        except Exception:
+            self.failed(f"topology of {key.name}", time.monotonic())
+        end = time.monotonic()
+        self.domains[key].spent(end - begin, end)
+
+    def _cut_version(self, domain: Domain, now: float) -> None:
+        wall, before = time.time(), domain.current
+        restarting: dict[int, float] = {}
+        for watcher in self._watchers:
+            restarting |= watcher.restarting(domain.key, now)
+        known = self._pipeline.ifindex.known_addresses(domain.key.instance)
+        topology = domain.cut(now, wall, known, restarting)
         self._pipeline.receive_topology(topology)
         self.topologies += 1
-
-    def _other_area(self, one: _Attachment, area: int, now: float) -> None:
-        self.other_areas += 1
-        where, other = one.config.interface, address_text(one.listener.lsdb.area)
-        text = f"{where}: area {other} is left out: one gateway follows one area so far, and it is {address_text(area)}"
-        line = self._complaints.say(f"area {where}", text, now)
-        if line:
-            log.error(line)
+        for watcher in self._watchers:
+            watcher.topology(domain.key, before, topology, now)
 
     def stats(self) -> dict[str, dict[str, float]]:
         """Counters per attachment."""
-        out: dict[str, dict[str, float]] = {
-            "topology": {"versions": self.topologies, "failures": self.failures, "other_areas": self.other_areas}
-        }
+        out: dict[str, dict[str, float]] = {"topology": {"versions": self.topologies, "failures": self.failures}}
         for number, one in enumerate(self._all):
             name = "ospf" if len(self._all) == 1 else f"ospf{number}"
             out[name] = {k: v for k, v in asdict(one.listener.stats).items() if isinstance(v, int | float)}
             out[f"{name}_lsdb"] = dict(asdict(one.listener.lsdb.stats))
             if one.socket is not None:
                 out[f"{name}_socket"] = dict(asdict(one.socket.stats))
+        for watcher in self._watchers:
+            out |= {component: dict(counters) for component, counters in watcher.stats().items()}
         return out
+
+    def areas(self) -> list[tuple[str, str, str]]:
+        """(interface, area, instance) of every attachment, the area as soon as it is known."""
+        return [
+            (one.config.interface, "" if one.listener.area is None else address_text(one.listener.area),
+             one.where.domain.name)
+            for one in self._all
+        ]  # fmt: skip

@@ -17,12 +17,17 @@ import msgspec
 from msgspec import Meta
 
 from gateway.errors import ConfigError
+from ospf.archivefile import DEFAULT_DAYS, DEFAULT_OCTETS
+from ospf.areas import Options
 from ospf.config import AttachConfig
 from ospf.errors import OspfError
+from ospf.thresholds import AnomalyConfig
+from ospf.wire import address_number
 
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 Bits = Annotated[float, Meta(ge=0, le=1e15)]
 Octets = Annotated[int, Meta(ge=0, le=1000)]
+HIDDEN = "(hidden)"  # instead of a key in what `dump` prints
 WORDS = {
     "object": "a table", "array": "an array [...]", "str": "a string", "int": "a whole number", "float": "a number",
 }  # fmt: skip
@@ -32,8 +37,36 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Base of every table: frozen, keyword-only, closed."""
 
 
+# Equal-cost next hops a router uses unless it is configured otherwise.
+MAX_PATHS = {"frr": 64, "bird": 16, "ios": 4, "nx-os": 8, "junos": 16}
+Paths = Annotated[int, Meta(ge=0, le=1024)]
+Vendor = Literal["frr", "bird", "ios", "nx-os", "junos"]
+
+
 class Ospf(Section, frozen=True):
+    """How routers choose where vendors differ, and where to listen."""
+
     attach: tuple[AttachConfig, ...] = ()
+    rfc1583_compatibility: bool = False  # RFC 2328 16.4.1: choose among paths to an ASBR by cost alone
+    abr: Literal["rfc3509", "rfc2328"] = "rfc3509"  # what an ABR that lost the backbone does
+    vendor: Vendor = "frr"  # how many equal-cost next hops a router uses: frr 64, bird 16, ios 4, nx-os 8, junos 16
+    vendor_of: dict[str, Vendor] = {}  # router id -> vendor
+    max_paths: Paths = 0  # 0: as the vendor does
+    max_paths_of: dict[str, Paths] = {}  # router id -> next hops
+    archive_octets: Annotated[int, Meta(ge=0, le=1 << 50)] = DEFAULT_OCTETS  # every LSA heard; 0: no archive
+    archive_days: Annotated[float, Meta(gt=0, le=36600)] = DEFAULT_DAYS
+    anomalies: AnomalyConfig = AnomalyConfig()
+
+    def options(self) -> Options:
+        """The same for the ospf package."""
+        own = {address_number(router): MAX_PATHS[vendor] for router, vendor in self.vendor_of.items()}
+        own |= {address_number(router): paths for router, paths in self.max_paths_of.items() if paths}
+        return Options(
+            rfc1583_compatibility=self.rfc1583_compatibility,
+            abr=self.abr,
+            max_paths=self.max_paths or MAX_PATHS[self.vendor],
+            max_paths_of=own,
+        )
 
 
 class Collect(Section, frozen=True):
@@ -129,7 +162,7 @@ def parse(tree: dict[str, Any], where: str = "configuration") -> GatewayConfig:
         if (key, value) in taken:
             raise ConfigError(f"{where}: {key}: {value} is given twice")
         taken.add((key, value))
-    _one_area(where, config.ospf)
+    _attachments(where, config.ospf)
     for community, sources in config.snmp.communities.items():
         if not re.fullmatch(r"[!-~]{1,255}", community):
             known = "1 to 255 printable ASCII characters without blanks"
@@ -145,15 +178,14 @@ def parse(tree: dict[str, Any], where: str = "configuration") -> GatewayConfig:
     return config
 
 
-def _one_area(where: str, ospf: Ospf) -> None:
-    """Databases of several attachments are merged, so they must be of one area of one instance."""
+def _attachments(where: str, ospf: Ospf) -> None:
+    """Each segment once, and router ids that are router ids."""
     interfaces = [one.interface for one in ospf.attach]
     if len(set(interfaces)) < len(interfaces):
         raise ConfigError(f"{where}: ospf.attach: {max(interfaces, key=interfaces.count)!r} is given twice")
-    if len({one.instance for one in ospf.attach}) > 1:
-        raise ConfigError(f"{where}: ospf.attach: several instances; one gateway follows one so far")
-    if len({one.area for one in ospf.attach if one.area is not None}) > 1:
-        raise ConfigError(f"{where}: ospf.attach: several areas; one gateway follows one so far")
+    for key in ("vendor_of", "max_paths_of"):
+        for router in getattr(ospf, key):
+            _address(f"{where}: ospf.{key}.{router}", router)
 
 
 def _endpoints(config: GatewayConfig) -> list[tuple[str, str]]:
@@ -243,9 +275,14 @@ def notes(config: GatewayConfig) -> list[str]:
 
 
 def dump(config: GatewayConfig) -> str:
-    """The effective configuration as TOML."""
+    """The effective configuration as TOML; keys are not shown."""
     lines: list[str] = []
-    _dump_table(msgspec.to_builtins(config), "", lines)
+    tree = msgspec.to_builtins(config)
+    for attach in tree["ospf"]["attach"]:
+        given = attach["authentication"]
+        for key in [given] if isinstance(given, dict) else given or ():
+            key["key"] = key["key"] and HIDDEN
+    _dump_table(tree, "", lines)
     return "\n".join(lines).strip() + "\n"
 
 

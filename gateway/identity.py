@@ -77,10 +77,12 @@ class IfIndexMap:
         holding = [other for other, network in prefixes.items() if address in network and other not in present]
         return max(holding, key=lambda other: prefixes[other].prefixlen, default=None)
 
-    def known_addresses(self) -> dict[int, set[int]]:
-        """Router id -> interface addresses ever seen on it (for `ospf.topology.build_topology`)."""
+    def known_addresses(self, instance: str = "default") -> dict[int, set[int]]:
+        """Router id -> interface addresses ever seen on it in that instance (for `ospf.topology.build_domain`)."""
         known: dict[int, set[int]] = {}
         for key in self._index:
+            if key.instance != instance:
+                continue
             try:
                 address = int(ipaddress.IPv4Address(key.interface))
             except ValueError:

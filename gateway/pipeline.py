@@ -27,8 +27,9 @@ from gateway.published import Event, Published
 from gateway.rates import Rates, rates_of
 from gateway.registry import AgentRegistry, KnownAgent
 from gateway.route import hop_records
-from gateway.rows import LinkRows, publish
+from gateway.rows import LinkRows, domain_of, publish
 from gateway.view import Counters, LinkView
+from ospf.domain import DomainKey
 from ospf.history import TopologyHistory, diff
 from ospf.topology import LinkKey, Topology
 
@@ -73,7 +74,11 @@ class Pipeline:
         self.applications = ApplicationIds(remembered.applications, view.applications)
         self.normalizer = Normalizer(self.applications, self.agents, view.bin_seconds / 2)
         self.bins = Bins(view.bin_seconds, now, config.collect.late_seconds)
+        # Flows are joined with the first attachment's instance; the others are kept, shown and never merged with it.
+        first = config.ospf.attach[0].instance if config.ospf.attach else "default"
+        self.main = DomainKey(first, 2)
         self.history = TopologyHistory()
+        self.histories = {self.main: self.history}
         self.ifindex = IfIndexMap(remembered.ifindex)
         self.rows = LinkRows(config, self.ifindex, remembered.attributes, now)
         self.view = LinkView()
@@ -106,12 +111,25 @@ class Pipeline:
 
     def receive_topology(self, topology: Topology) -> None:
         """A new version: it holds from `topology.time`; rates follow at once, counters are never re-routed."""
-        previous = self.history.current
+        domain = domain_of(topology)
+        history = self.histories.setdefault(domain, TopologyHistory())
+        previous = history.current
         indices, refused = self.ifindex.allocate(topology.links.keys), len(self.ifindex.refused)
         if refused > self._refused:
             self._event(Event(topology.time, "interfaces_refused", f"{refused}", NO_IFINDEX))
             self._refused = refused
-        self.history.append(topology)
+        history.append(topology)
+        self.rows.follow(topology)
+        self._shown = None
+        if previous is not None:
+            before_subject = "" if domain.instance == "default" else f"{domain.instance}/"
+            for e in diff(previous, topology):
+                self._event(Event(e.time, e.kind, before_subject + e.subject, e.detail))
+        if domain == self.main:
+            self._follow(previous, topology, indices)
+
+    def _follow(self, previous: Topology | None, topology: Topology, indices: list[int]) -> None:
+        """The instance that flows are joined with has a new version."""
         self._indices[topology.version] = indices
         while len(self._indices) > len(self.history):
             del self._indices[min(self._indices)]
@@ -122,11 +140,6 @@ class Pipeline:
         kept = max(2, KEPT_OCTETS // (8 * max(topology.n_vertices, 1) ** 2))
         while len(self._routings) > min(kept, 256):
             del self._routings[min(self._routings)]
-        self.rows.follow(topology)
-        if previous is not None:
-            for e in diff(previous, topology):
-                self._event(Event(e.time, e.kind, e.subject, e.detail))
-        self._shown = None
         if self._last_window is not None:
             self._rates = self._rate(self._last_window)
 
@@ -239,6 +252,10 @@ class Pipeline:
             loads = load(placed, routing, overhead)
         return rates_of(placed, loads, routing, seconds, overhead)
 
+    def note(self, event: Event) -> None:
+        """Something happened that the pipeline did not see itself."""
+        self._event(event)
+
     def _event(self, event: Event) -> None:
         self.events.append(event)
         self.new_events.append(event)
@@ -267,6 +284,7 @@ class Pipeline:
             {k: (v[0], v[1]) for k, v in self.app_totals.items()},
             started=self.started,
             topology=current,
+            topologies={key.name: h.current for key, h in self.histories.items() if h.current is not None},
             paths=self._routing(current).paths if current is not None else None,
             **moving,
         )

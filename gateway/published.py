@@ -130,4 +130,5 @@ class Published:
     talkers: tuple[Talker, ...] = ()
     agents: tuple[Agent, ...] = ()
     events: tuple[Event, ...] = ()  # newest last, bounded
+    topologies: Mapping[str, Topology] = field(default_factory=dict)  # of every OSPF instance, by domain name
     stats: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # component -> counter -> value

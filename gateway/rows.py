@@ -23,11 +23,13 @@ from gateway.published import (
 )
 from gateway.rates import Rates
 from gateway.view import WRAP, Counters
+from ospf.domain import DomainKey
 from ospf.topology import LinkKey, Topology
 from ospf.wire import address_text
 
 KINDS = ("transit", "stub", "external")
 _UNSEEN = ("stub", "", "", 0)
+V3_INTERFACE = "v3if"  # begins the interface of every OSPFv3 row
 
 
 @dataclass
@@ -38,6 +40,15 @@ class Row:
     cost: int
     up: bool
     last_change: float
+
+
+def domain_of(topology: Topology) -> DomainKey:
+    """The instance and protocol version a topology is of."""
+    return DomainKey(topology.instance, 3 if getattr(topology.prefixes, "family", 4) == 6 else 2)
+
+
+def _domain_of_key(key: LinkKey) -> DomainKey:
+    return DomainKey(key.instance, 3 if key.interface.startswith(V3_INTERFACE) else 2)
 
 
 class LinkRows:
@@ -59,8 +70,9 @@ class LinkRows:
         self.dirty: set[int] = set()
 
     def follow(self, topology: Topology) -> None:
-        """Take over what the topology says; rows it does not have go down."""
+        """Take over what the topology says; rows of its domain that it does not have go down."""
         links, seen = topology.links, set()
+        here = domain_of(topology)
         for row, key in enumerate(links.keys):
             index = self.ifindex.get(key)
             if index is None:
@@ -69,7 +81,7 @@ class LinkRows:
             new = Row(
                 KINDS[int(links.kind[row])],
                 links.neighbor[row],
-                topology.area,
+                address_text(int(links.area[row])),
                 int(links.cost[row]),
                 bool(links.up[row]),
                 topology.time,
@@ -80,8 +92,9 @@ class LinkRows:
             if old != new:
                 self._rows[index] = new
                 self.dirty.add(index)
-        for index, present in self._rows.items():
-            if index not in seen and present.up:
+        for key, index in self.ifindex.items():
+            present = self._rows.get(index)
+            if present is not None and index not in seen and present.up and _domain_of_key(key) == here:
                 present.up = False
                 present.last_change = topology.time
                 self.dirty.add(index)

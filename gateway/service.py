@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gateway.attachments import Attachments
+from gateway.boots import Boots
 from gateway.clock import PipelineClock
 from gateway.config import GatewayConfig, endpoint
 from gateway.errors import GatewayError
@@ -23,6 +24,8 @@ from gateway.http import make_site
 from gateway.inputs import Inputs
 from gateway.snmp import SnmpProcess
 from gateway.store import Store, read_links
+from gateway.watches import Archivist, Watch, Watcher
+from ospf.archivefile import FOLDER, ArchiveFile
 from ospf.errors import OspfError
 
 log = logging.getLogger("anemone.gateway")
@@ -106,7 +109,14 @@ def run(config: GatewayConfig) -> int:
     pipeline = Pipeline(config, now, store.open())
     run_dir = run_directory(config)
     inputs = Inputs(config.collect)
-    attachments = Attachments(reactor, config.ospf, pipeline)
+    boots = Boots(config.state_dir)
+    archive = ArchiveFile(
+        Path(config.state_dir) / FOLDER, octets=config.ospf.archive_octets, days=config.ospf.archive_days
+    )
+    archivist = Archivist(archive) if config.ospf.archive_octets else None
+    watch = Watch(config.ospf.anomalies, pipeline.note)
+    watchers: list[Watcher] = [watch] if archivist is None else [archivist, watch]
+    attachments = Attachments(reactor, config.ospf, pipeline, watchers, boots.next(now), boots.keep)
     exports = Exports(reactor, config.export)
     snmp = SnmpProcess(reactor, config, run_dir)
     clock = PipelineClock(reactor, config, pipeline, inputs, attachments, exports, snmp, store)
@@ -121,6 +131,7 @@ def run(config: GatewayConfig) -> int:
     components: list[Component] = [
         StoreFile(store),
         inputs,  # datagrams -> queue
+        *([] if archivist is None else [archivist]),  # LSAs heard -> archive
         attachments,  # OSPF packets -> Topology -> pipeline
         exports,  # HopBatch -> exporting processes
         snmp,  # Published -> snapshot -> SNMP process

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from twisted.internet.task import Clock
 
-from gateway.attachments import CUT, SILENCE, Attachments
+from gateway.attachments import SILENCE, Attachments
 from gateway.config import Ospf, parse
 from gateway.demo.area import SimulatedArea
 from gateway.demo.enterprise import LISTENING_LAN, enterprise
@@ -16,8 +16,11 @@ from gateway.demo.routers import SimulatedLan
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
 from ospf.config import AttachConfig
+from ospf.domain import CUT_SECONDS, DomainKey
+from ospf.topology import build_topology
 from tests.gateway.small import diamond_lsas
 from tests.gateway.test_udp import free_port
+from tests.ospf.lsas import router, stub
 
 PATIENCE = 60.0  # seconds until a test gives up; nothing is measured
 
@@ -76,7 +79,7 @@ def test_from_the_wire_to_topology_versions_and_no_trace_after_stop() -> None:
     cost = lan.area.change(network.with_cost(network.routers[0].name, network.segments[0].name, 77), time.time())
     lan.flood(cost, time.time())
     turn(lambda: attachments.topologies > versions)
-    quiet = time.monotonic() + 0.5 + CUT
+    quiet = time.monotonic() + 0.5 + CUT_SECONDS
     turn(lambda: time.monotonic() > quiet)
     assert attachments.topologies <= versions + 2
     attachments.stop()
@@ -101,30 +104,63 @@ def test_a_fault_of_ours_is_counted_and_reading_goes_on(caplog) -> None:
     attachments.stop()
 
 
+MAIN = DomainKey("default", 2)
+
+
 def test_a_clock_set_back_does_not_lose_a_topology(monkeypatch) -> None:
     pipeline = Pipeline(parse({}), 0.0)
     attachments = Attachments(Reactor(), Ospf((AttachConfig("udp://127.0.0.1:1"),)), pipeline)
     for now in (1000.0, 400.0, 1001.0):
         monkeypatch.setattr("gateway.attachments.time.time", lambda now=now: now)
-        attachments._make_version()
+        attachments._make_version(MAIN)
     assert [t.time for t in pipeline.history.versions] == [1000.0, 1000.0, 1001.0]
     assert attachments.failures == 0
 
 
-def test_the_database_of_another_area_is_not_merged(caplog) -> None:
+def fill(attachments: Attachments, number: int, area: int, lsas) -> None:
+    lsdb = attachments._all[number].listener.lsdb
+    lsdb.area = area
+    lsdb.lsas = lambda now: tuple(lsas)
+    lsdb._live = len(lsas)
+
+
+def test_databases_of_two_areas_make_one_topology_and_two_of_one_area_one_database() -> None:
     pipeline = Pipeline(parse({}), 0.0)
-    ospf = Ospf((AttachConfig("udp://127.0.0.1:1"), AttachConfig("udp://127.0.0.1:2")))
+    ospf = Ospf(tuple(AttachConfig(f"udp://127.0.0.1:{n}") for n in (1, 2, 3)))
     attachments = Attachments(Reactor(), ospf, pipeline)
-    half = diamond_lsas()
-    for number, (one, lsas) in enumerate(zip(attachments._all, (half[:3], half[3:]), strict=True)):
-        one.listener.lsdb.area = number
-        one.listener.lsdb.lsas = lambda now, lsas=lsas: tuple(lsas)
-        one.listener.lsdb._live = 3
-    attachments._make_version()
-    attachments._make_version()
-    assert pipeline.history.current is not None and pipeline.history.current.n_routers == 3
-    assert attachments.stats()["topology"]["other_areas"] == 2 and attachments.failures == 0
-    assert len([r for r in caplog.records if "left out" in r.message]) == 1
+    lsas = diamond_lsas()
+    fill(attachments, 0, 0, lsas[:4])
+    fill(attachments, 1, 0, lsas[2:])
+    fill(attachments, 2, 7, [router("9.9.9.9", stub("172.16.0.0/24", 1))])
+    attachments._make_version(MAIN)
+    held = pipeline.history.current
+    assert held is not None and attachments.failures == 0
+    assert [area.area for area in held.areas] == [0, 7]
+    whole = build_topology(lsas, version=1, time=0.0)
+    assert held.n_routers == whole.n_routers + 1
+    assert {*map(str, whole.links.keys)} < {*map(str, held.links.keys)}
+
+
+def test_instances_stay_apart_though_everything_overlaps() -> None:
+    pipeline = Pipeline(parse({"ospf": {"attach": [{"interface": "a"}, {"interface": "b", "instance": "red"}]}}), 0.0)
+    ospf = Ospf((AttachConfig("udp://127.0.0.1:1"), AttachConfig("udp://127.0.0.1:2", instance="red")))
+    attachments = Attachments(Reactor(), ospf, pipeline)
+    red = DomainKey("red", 2)
+    for number, key in ((0, MAIN), (1, red)):
+        fill(attachments, number, 0, diamond_lsas())
+        attachments._make_version(key)
+    assert attachments.failures == 0
+    one, other = (pipeline.histories[key].current for key in (MAIN, red))
+    assert one is not None and other is not None and one is not other
+    assert len({*one.links.keys, *other.links.keys}) == 2 * len(one.links.keys)
+    before = {index: row.up for index, _, row in pipeline.rows.ordered()}
+    fill(attachments, 1, 0, diamond_lsas()[:1])
+    attachments._make_version(red)
+    after = {index: row.up for index, _, row in pipeline.rows.ordered()}
+    went = {key.instance for index, key, _ in pipeline.rows.ordered() if before[index] and not after[index]}
+    assert went == {"red"} and pipeline.history.current is one
+    assert all(event.subject.startswith("red/") for event in pipeline.events)
+    assert set(pipeline.published(1.0).topologies) == {"default", "red"}
 
 
 def test_a_silent_segment_is_told_once(caplog) -> None:
@@ -145,3 +181,14 @@ def test_an_interface_that_is_not_there_is_named_with_its_key() -> None:
     attachments = Attachments(Reactor(), Ospf((AttachConfig("nowhere0"),)), Pipeline(parse({}), time.time()))
     with pytest.raises(GatewayError, match=r"^ospf\.attach: nowhere0|^ospf\.attach: .*CAP_NET_RAW"):
         attachments.start()
+
+
+def test_a_key_file_is_read_and_one_that_cannot_be_is_named(tmp_path) -> None:
+    path = tmp_path / "ospf.key"
+    tree = {"interface": "nowhere0", "authentication": {"type": "md5", "key_file": str(path)}}
+    ospf = parse({"ospf": {"attach": [tree]}}).ospf
+    with pytest.raises(GatewayError, match=f"nowhere0: .*key_file {path}: No such file"):
+        Attachments(Reactor(), ospf, Pipeline(parse({}), 0.0))
+    path.write_text("sesame\n")
+    attachments = Attachments(Reactor(), ospf, Pipeline(parse({}), 0.0))
+    assert attachments._all[0].config.keys[0].secret == b"sesame"

@@ -121,11 +121,9 @@ def test_safe_defaults() -> None:
         ({"state_dir": ""}, "state_dir"),
         ({"names": {"10.0.0.1": "a\nb"}}, "printable"),
         ({"ospf": {"attach": [{"interface": "a"}, {"interface": "a"}]}}, "given twice"),
-        ({"ospf": {"attach": [{"interface": "a", "instance": "x"}, {"interface": "b"}]}}, "several instances"),
-        (
-            {"ospf": {"attach": [{"interface": "a", "area": "0.0.0.1"}, {"interface": "b", "area": "0.0.0.2"}]}},
-            "several areas",
-        ),
+        ({"ospf": {"vendor": "acme"}}, "ospf.vendor: .*'frr'"),
+        ({"ospf": {"vendor_of": {"r1": "frr"}}}, "ospf.vendor_of.r1: .* no router id"),
+        ({"ospf": {"max_paths_of": {"10.0.0.1": -1}}}, "ospf.max_paths_of"),
     ],
 )
 def test_what_cannot_work_is_refused_by_check(tree: dict, expected: str) -> None:
@@ -167,3 +165,11 @@ def test_notes_on_what_is_hardly_meant() -> None:
     assert notes(parse(tree)) == []
     tree["links"] = {"capacity": {"foo": 1e9, "10.0.0.1:10.0.0.1": 1e9}}
     assert "foo" in notes(parse(tree))[0]
+
+
+def test_dump_hides_keys() -> None:
+    one = {"type": "md5", "key": "sesame"}
+    for given in (one, [one, {"type": "none"}]):
+        shown = dump(parse({"ospf": {"attach": [{"interface": "a", "authentication": given}]}}))
+        assert "sesame" not in shown and 'key = "(hidden)"' in shown
+        tomllib.loads(shown)
