@@ -10,9 +10,10 @@ area; where a border router speaks for several, each needs an attachment with it
 from __future__ import annotations
 
 from ospf.auth import Authenticator, Cause, Refusal, describe
+from ospf.dialect import VERSION_2, Dialect
 from ospf.errors import OspfDecodeError
 from ospf.interface import Segment
-from ospf.packets import ALL_D_ROUTERS, ALL_SPF_ROUTERS, AUTH_NONE, Packet, decode_packet, ip_payload
+from ospf.packets import AUTH_NONE, Packet
 from ospf.scrutiny import Scrutiny
 
 
@@ -20,8 +21,9 @@ class Admission:
     """One attachment's door; `area` is None until it is known, `shown_key` what a packet showed of its key."""
 
     def __init__(
-        self, router_id: int, area: int | None, auth: Authenticator, segment: Segment, scrutiny: Scrutiny
-    ) -> None:
+        self, router_id: int, area: int | None, auth: Authenticator, segment: Segment, scrutiny: Scrutiny,
+        dialect: Dialect = VERSION_2,
+    ) -> None:  # fmt: skip
         self.area = area
         self.address = 0  # our own, 0 unknown
         self.stats = scrutiny.stats
@@ -30,23 +32,28 @@ class Admission:
         self._auth = auth
         self._segment = segment
         self._scrutiny = scrutiny
+        self._dialect = dialect
+        self._groups = (dialect.all_spf_routers, dialect.all_d_routers)
 
     def admit(self, ip_packet: bytes, now: float) -> tuple[Packet, int] | None:
         """(packet, source address) of an IP packet to believe, None for one counted and refused."""
         self.stats.packets += 1
         self.stats.octets += len(ip_packet)
         try:
-            source, destination, payload = ip_payload(ip_packet)
-            packet = decode_packet(payload)
+            packet, source, destination, payload, instance_id = self._dialect.hear(ip_packet)
         except OspfDecodeError as error:
             self.stats.malformed += 1
             self._scrutiny.last_error = error.reason
+            return None
+        if instance_id != self._dialect.instance_id:  # RFC 5340 4.2.2: another instance on the same link
+            self.stats.wrong_instance += 1
+            self._scrutiny.last_error = f"a packet of instance id {instance_id}"
             return None
         if packet.router_id == self._router_id:
             if source != self.address:
                 self._scrutiny.own_router_id(packet.router_id, source, self.address, now)
             return None
-        if destination not in (ALL_SPF_ROUTERS, ALL_D_ROUTERS) and not self._segment.is_from(packet.router_id, source):
+        if destination not in self._groups and not self._segment.is_from(packet.router_id, source):
             self.stats.strangers += 1
             self._scrutiny.last_error = "a packet to our own address, from no neighbor"
             return None

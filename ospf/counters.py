@@ -21,6 +21,7 @@ class ListenerStats:
     lsas_refused: int = 0
     lsas_unrecorded: int = 0  # LsaHeard events lost because nobody pulled them
     wrong_area: int = 0
+    wrong_instance: int = 0
     strangers: int = 0  # to our own address, from no neighbor
     authenticated: int = 0  # of AuType 1 to 3, verified or not
     auth_wrong_type: int = 0

@@ -124,18 +124,22 @@ class Segment:
         neighbors = self.neighbors.values()
         if self.point_to_point(now):
             return sorted(neighbors, key=lambda n: n.router_id)
-        designated = [n for n in neighbors if n.address == n.hello.designated_router]
-        backup = [n for n in neighbors if n.address == n.hello.backup_designated_router]
+        designated = [n for n in neighbors if self.identity(n) == n.hello.designated_router]
+        backup = [n for n in neighbors if self.identity(n) == n.hello.backup_designated_router]
         return designated + [n for n in backup if n not in designated]
+
+    def identity(self, neighbor: Neighbor) -> int:
+        """What Hellos call a router by when it is designated: its address."""
+        return neighbor.address
 
     def reference(self) -> Neighbor | None:
         """Whose parameters count: the DR's, else those of the neighbor known longest."""
         neighbors = self.neighbors.values()
-        elected = (n for n in neighbors if n.address == n.hello.designated_router)
+        elected = (n for n in neighbors if self.identity(n) == n.hello.designated_router)
         return next(elected, None) or next(iter(neighbors), None)
 
     def designated(self) -> list[tuple[int, int]]:
-        """(address, router id) of the routers that call themselves DR: one, or none while they elect."""
+        """(link state id of its network-LSA, router id) of those that call themselves DR: one, or none as yet."""
         neighbors = self.neighbors.values()
         return [(n.address, n.router_id) for n in neighbors if n.address == n.hello.designated_router]
 

@@ -1,4 +1,4 @@
-"""The listener: an OSPFv2 speaker that learns everything and says nothing about routing (sans-IO).
+"""The listener: an OSPF speaker that learns everything and says nothing about routing (sans-IO).
 
 Three modes, see `ospf.config`. What each costs the network, measured on FRR and BIRD:
 
@@ -36,17 +36,16 @@ from ospf.admission import Admission
 from ospf.auth import Authenticator, type_name
 from ospf.config import AttachConfig
 from ospf.counters import ListenerStats
+from ospf.dialect import VERSION_2, Dialect
 from ospf.doubt import Doubt
 from ospf.errors import OspfEncodeError
 from ospf.events import Event, LsdbChanged, NeighborLost, NeighborSeen, SyncFailed, Synchronised
-from ospf.interface import Neighbor, Segment, check_harmless, check_octets
-from ospf.lsa import NETWORK, Key, Lsa
+from ospf.interface import Neighbor, check_harmless
+from ospf.lsa import Key, Lsa
 from ospf.lsdb import Lsdb, LsdbChange
 from ospf.neighbor import Adjacency, State
 from ospf.pace import POLL, Pace
 from ospf.packets import (
-    ALL_D_ROUTERS,
-    ALL_SPF_ROUTERS,
     DatabaseDescription,
     Hello,
     LinkStateAck,
@@ -54,7 +53,6 @@ from ospf.packets import (
     LinkStateUpdate,
     Packet,
     PacketBody,
-    encode_packet,
 )
 from ospf.recorder import Recorder, outcome
 from ospf.scrutiny import Scrutiny
@@ -67,10 +65,13 @@ BEGIN_SECONDS = 10.0  # for the router to begin it
 class Listener:
     """One attachment's protocol side; `now` is seconds on any one clock that never goes back.
 
-    `boot_count` matters with keys only: it must grow with every start, see `ospf.auth.next_boot_count`.
+    `boot_count` matters with keys only: it must grow with every start, see `ospf.auth.next_boot_count`. Which version
+    of OSPF it speaks is its `dialect`.
     """
 
-    def __init__(self, config: AttachConfig, now: float, *, boot_count: int = 0) -> None:
+    def __init__(
+        self, config: AttachConfig, now: float, *, boot_count: int = 0, dialect: Dialect = VERSION_2
+    ) -> None:
         self.config = config
         self.router_id = config.router_id_number
         self.lsdb = Lsdb(config.area_number or 0, config.max_lsas)
@@ -87,10 +88,11 @@ class Listener:
         self._hello_at: float | None = None
         self._pace = Pace(now)
         self._evidence = Doubt(self.lsdb, now)
-        self._segment = Segment(config.network)
+        self._dialect = dialect
+        self._segment = dialect.segment(config.network)
         self._auth = Authenticator(config.keys, boot_count=boot_count)
-        self._scrutiny = Scrutiny(self._events, self.stats)
-        self._door = Admission(self.router_id, config.area_number, self._auth, self._segment, self._scrutiny)
+        self._scrutiny = Scrutiny(self._events, self.stats, dialect)
+        self._door = Admission(self.router_id, config.area_number, self._auth, self._segment, self._scrutiny, dialect)
         self._recorder = Recorder(self.stats)
 
     def attached(self, *, address: int = 0, point_to_point: bool = False, mtu: int = 0) -> None:
@@ -242,7 +244,7 @@ class Listener:
             self.stats.unexpected += 1
             neighbor = self._segment.neighbors.get(router_id)
             if neighbor is not None and self.mode != "passive":
-                self._say(ALL_SPF_ROUTERS, self._segment.own_hello(neighbor, tuple(self._adjacencies)), router_id)
+                self._greet(neighbor)
             return
         was_full = adjacency.state is State.FULL
         adjacency.receive_description(dd, now)
@@ -277,7 +279,7 @@ class Listener:
         # LAN also the DR waits for the ack of what others flooded; a burst has only one router to satisfy.
         talking = [a for a in self._adjacencies.values() if a.state >= State.EXCHANGE]
         if self.mode == "full" and talking and not self._segment.point_to_point(now):
-            destination = ALL_D_ROUTERS
+            destination = self._dialect.all_d_routers
         elif router_id in (a.router_id for a in talking):
             destination = self._address_of(self._adjacencies[router_id], now)
         else:
@@ -324,7 +326,7 @@ class Listener:
         if self._segment.point_to_point(now):
             return True
         designated = self._segment.designated()
-        keys = [(NETWORK, address, router_id) for address, router_id in designated]
+        keys = [(self._dialect.network_type, *network) for network in designated]
         return bool(keys) and all(self.lsdb.get(key) is None for key in keys)
 
     # Conversations
@@ -370,6 +372,7 @@ class Listener:
                 self.lsdb,
                 burst=self.mode == "burst",
                 now=now,
+                dd_options=self._dialect.dd_options,
             )
             self._begun[peer.router_id] = self._pace.begin()
             self._say_hello(now)
@@ -390,7 +393,7 @@ class Listener:
         self._locked_out = True
         reason = (
             f"the segment uses authentication {type_name(peer.auth_type)}{self._door.shown_key}: it is heard but not "
-            "spoken to; give the key in [[ospf.attach]] authentication"
+            f"spoken to; {self._dialect.key_remedy}"
         )
         self._scrutiny.last_error = reason
         self._events.append(SyncFailed(peer.router_id, reason, 0.0, now))
@@ -405,12 +408,17 @@ class Listener:
             if adjacency.state is State.INIT and now - adjacency.started > BEGIN_SECONDS:
                 self._break_off(adjacency, "the router does not begin the exchange: is our address in its subnet?", now)
                 continue
-            self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)), peer.router_id)
+            self._greet(peer)
             interval = float(peer.hello.hello_interval) or max(peer.hello.dead_interval, 1) / 4
             if any(a.state is State.INIT for a in self._adjacencies.values()):
                 interval = min(interval, HELLO_REPEAT_SECONDS)
             self._hello_at = now + interval
             return
+
+    def _greet(self, peer: Neighbor) -> None:
+        """Our Hello, which lists those we talk to."""
+        hello = self._segment.own_hello(peer, tuple(self._adjacencies))
+        self._say(self._dialect.all_spf_routers, hello, peer.router_id)
 
     def _settle(self, now: float) -> None:
         """Send what the conversations want to say; end those that are done or failed."""
@@ -460,20 +468,20 @@ class Listener:
         self._begun.pop(adjacency.router_id, None)
         peer = self._segment.neighbors.get(adjacency.router_id)
         if peer is not None:
-            self._say(ALL_SPF_ROUTERS, self._segment.own_hello(peer, tuple(self._adjacencies)), peer.router_id)
+            self._greet(peer)
         if not self._adjacencies:
             self._hello_at = None
 
     def _address_of(self, adjacency: Adjacency, now: float) -> int:
         # RFC 2328 8.1: on point-to-point networks everything goes to AllSPFRouters; on point-to-multipoint not.
         alone = len(self._segment.neighbors) == 1 and self._segment.point_to_point(now)
-        return ALL_SPF_ROUTERS if alone else adjacency.address
+        return self._dialect.all_spf_routers if alone else adjacency.address
 
     def _say(self, destination: int, body: PacketBody | LinkStateRequest, peer: int) -> None:
         """The only way out: nothing is queued that could put an LSA into a router's database."""
         check_harmless(body, burst=self.mode == "burst")
-        packet = encode_packet(body, router_id=self.router_id, area=self.area or 0)
-        check_octets(packet)
+        packet = self._dialect.encode(body, router_id=self.router_id, area=self.area or 0)
+        self._dialect.check_octets(packet)
         try:
             self._out.append((destination, self._auth.sign(packet, peer, self._door.address)))
         except OspfEncodeError as error:

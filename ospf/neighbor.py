@@ -69,8 +69,9 @@ class Adjacency:
     """State, what the router described, what is still wanted of it, the packets for it (`outgoing`)."""
 
     def __init__(
-        self, own_id: int, router_id: int, address: int, options: int, lsdb: Lsdb, *, burst: bool, now: float
-    ) -> None:
+        self, own_id: int, router_id: int, address: int, options: int, lsdb: Lsdb, *, burst: bool, now: float,
+        dd_options: int = OPTION_O,
+    ) -> None:  # fmt: skip
         self.router_id = router_id
         self.address = address
         self.burst = burst
@@ -83,7 +84,7 @@ class Adjacency:
         self.started = now
         self._lead = own_id > router_id  # RFC 2328 10.8: the greater router id is master
         self._lsdb = lsdb
-        self._options = options | OPTION_O  # RFC 5250 3: or no opaque LSA would be sent
+        self._options = options | dd_options
         self._mtu = 0
         self._sequence = (int(now * 1000) & 0x3FFFFFFF) + 1
         self._last: DatabaseDescription | None = None

@@ -14,6 +14,7 @@ from collections import deque
 
 from ospf.auth import Refusal
 from ospf.counters import ListenerStats
+from ospf.dialect import VERSION_2, Dialect
 from ospf.events import AuthenticationFailed, Complaint, DuplicateRouterId, Event, ParameterMismatch
 from ospf.interface import Neighbor, Segment
 from ospf.lsa import OPTION_E, OPTION_NP
@@ -27,17 +28,18 @@ AREA_OPTIONS = OPTION_E | OPTION_NP
 class Scrutiny:
     """Findings of one attachment; `last_error` is the newest reason for refusing anything, for a person."""
 
-    def __init__(self, events: deque[Event], stats: ListenerStats) -> None:
+    def __init__(self, events: deque[Event], stats: ListenerStats, dialect: Dialect = VERSION_2) -> None:
         self.stats = stats
         self.last_error = ""
         self.mtu = 0  # of the attachment's interface, 0 unknown
         self._events = events
+        self._text = dialect.text
         self._told: dict[tuple[int, str], float] = {}
         self._mtus: dict[int, int] = {}
 
     def refused(self, router_id: int, address: int, refusal: Refusal, now: float) -> None:
         """A packet did not prove its origin."""
-        self.last_error = f"{address_text(address)}: {refusal}"
+        self.last_error = f"{self._text(address)}: {refusal}"
         told = AuthenticationFailed(router_id, address, str(refusal.cause), refusal.remedy, now)
         self._tell(router_id, refusal.cause, told, now)
 
@@ -45,7 +47,7 @@ class Scrutiny:
         """A router uses the listener's router id."""
         self.stats.duplicate_router_id += 1
         self.last_error = (
-            f"{address_text(address)} uses the listener's router id {address_text(router_id)}: "
+            f"{self._text(address)} uses the listener's router id {address_text(router_id)}: "
             "give the attachment another router_id"
         )
         self._tell(router_id, "router id", DuplicateRouterId(router_id, address, own_address, now), now)
