@@ -9,9 +9,12 @@ option 1, which do not say which link they belong to); what is left, in order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ospf.lsa import LINK_STUB, RouterLink, RouterLsa
 from ospf.wire import mask_length
@@ -19,6 +22,9 @@ from ospf.wire import mask_length
 HOST_MASK = 0xFFFFFFFF
 UNNUMBERED_BELOW = 1 << 24  # link data 0.x.y.z is an ifIndex (RFC 2328 A.4.2)
 MOST_COMPARED = 10_000  # pairs of ends; more parallel links than that are paired in order of address
+
+
+PairEnds = Callable[[NDArray[np.int64], NDArray[np.int64]], Iterable[tuple[int, int]]]
 
 
 class Stub(NamedTuple):
@@ -82,9 +88,7 @@ def pair_ends(ours: list[Half], theirs: list[Half], stubs: Mapping[int, StubInde
     if len(ours) * len(theirs) > MOST_COMPARED:
         order = [(i, i) for i in range(min(len(ours), len(theirs)))]
     else:
-        ranked = sorted(
-            (*_affinity(a, b, stubs), i, j) for i, a in enumerate(ours) for j, b in enumerate(theirs)
-        )
+        ranked = sorted((*_affinity(a, b, stubs), i, j) for i, a in enumerate(ours) for j, b in enumerate(theirs))
         order = [(i, j) for _, _, i, j in ranked]
     left, right = set(range(len(ours))), set(range(len(theirs)))
     for i, j in order:
@@ -92,6 +96,34 @@ def pair_ends(ours: list[Half], theirs: list[Half], stubs: Mapping[int, StubInde
             left.remove(i)
             right.remove(j)
             ours[i].peer, theirs[j].peer = theirs[j].row, ours[i].row
+
+
+def opposite_ends(
+    src: NDArray[np.int64], dst: NDArray[np.int64], sort: NDArray[np.int64], n: int, pair: PairEnds
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """For halves from vertex `src` to vertex `dst` (both below n) of one `sort` (0, 1): (whether any half of the same
+    sort leads back, RFC 2328 16.1 2b; position of the opposite half, -1 none).
+
+    Where two vertices have several halves, `pair(ours, theirs)` is asked with their positions and returns the pairs.
+    """
+    code, back = (src * n + dst) * 2 + sort, (dst * n + src) * 2 + sort
+    order = np.argsort(code, kind="stable")
+    unique, first, count = np.unique(code[order], return_index=True, return_counts=True)
+    peer = np.full(len(src), -1, dtype=np.int64)
+    if not len(unique):
+        return np.zeros(0, dtype=np.bool_), peer
+    at = np.minimum(np.searchsorted(unique, back), len(unique) - 1)
+    two_way: NDArray[np.bool_] = unique[at] == back
+    own = np.searchsorted(unique, code)
+    alone = two_way & (count[own] == 1) & (count[at] == 1)
+    peer[alone] = order[first[at[alone]]]
+    several = np.unique(own[two_way & ~alone & (src < dst)])
+    for group in several.tolist():
+        ours = order[first[group] : first[group] + count[group]]
+        other = int(at[ours[0]])
+        for a, b in pair(ours, order[first[other] : first[other] + count[other]]):
+            peer[a], peer[b] = b, a
+    return two_way, peer
 
 
 def _affinity(a: Half, b: Half, stubs: Mapping[int, StubIndex]) -> tuple[int, int]:

@@ -1,57 +1,57 @@
 """Where each prefix is attached: stub and transit networks, summaries and externals (RFC 2328 16.1-16.4).
 
-Covered: intra-area (types 1, 2), inter-area (3), externals (5, 7) through the ASBR, through the ABR that
-announces the ASBR (4), or through a forwarding address inside the area. Per prefix only the best route type
-is kept (intra > inter > E1 > E2, RFC 2328 11), for E2 only the smallest type-2 metric; which of the
-attachments a source uses is the smallest distance plus `cost`, ties share. Announcements of routers that are
-cut off give way to others.
+This table answers "where is this address?" for a source, whose own router is not asked: the *native* kind of a prefix,
+intra from any area, else inter as the backbone's summaries tell it (as any area's do when nobody is attached to the
+backbone), else external, through the ASBR, through the ABR that announces the ASBR (4), or through a forwarding
+address. Within the kind an E1 beats an E2, of E2s the smallest type-2 metric stays (RFC 2328 11); which of the
+attachments is used is the smallest distance plus `cost`, ties share. Announcements of routers that are cut off give way
+to others. What an area other than the backbone is told of the outside (a default route into a stub area) says nothing
+of where addresses are and comes last. What each router may use, by its own areas, is in `ospf.offers`.
 
-Left out, because the attached area alone cannot tell: RFC 1583 compatibility and the preference between
-several areas (16.4.1), NSSA translation order (RFC 3101 2.5: types 5 and 7 count alike), area ranges of the
-ABR itself.
+An NSSA's type 7 and the type 5 made of it (RFC 3101 3.2) are one attachment when the forwarding address leads back to
+the ASBR; a translation without one counts as a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ospf.links import Attachment, LinkGraph
-from ospf.lsa import (
-    AS_EXTERNAL,
-    FLAG_B,
-    FLAG_E,
-    LS_INFINITY,
-    NSSA_EXTERNAL,
-    SUMMARY_ASBR,
-    SUMMARY_NETWORK,
-    ExternalLsa,
-    Lsa,
-    RouterLsa,
-    SummaryLsa,
-)
 from ospf.offers import (
-    AS_WIDE,
+    AREA,
+    ASBR,
+    CODE,
+    DEAD,
     EXT1,
     EXT2,
     INTER,
     INTRA,
-    OFFER_DEFAULT,
-    OFFER_DN,
-    OFFER_P,
-    OFFER_TYPE7,
+    KIND,
+    LINK,
+    METRIC2,
+    OFFER_COST,
     OUTSIDE,
     ROUTE_TYPE_NAMES,
+    TO,
+    USABLE,
+    VERTEX,
     AsbrTable,
-    OfferTable,
 )
 from ospf.pairing import HOST_MASK
-from ospf.wire import mask_length
 
-__all__ = ["EXT1", "EXT2", "INTER", "INTRA", "ROUTE_TYPE_NAMES", "PrefixStats", "PrefixTable", "build_prefixes"]
+__all__ = [
+    "EXT1", "EXT2", "INTER", "INTRA", "ROUTE_TYPE_NAMES", "PrefixTable", "Surroundings", "build_prefixes",
+    "parents",
+]  # fmt: skip
+
+I4 = NDArray[np.int32]
+I8 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+NOT_NATIVE = 4  # rank behind the externals
+METRIC_BITS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,233 +81,232 @@ class PrefixTable:
         return -1
 
 
-@dataclass(slots=True)
-class PrefixStats:
-    """Announcements that could not be used."""
-
-    bad_masks: int = 0
-    no_border: int = 0  # the advertising ABR or ASBR is not one, or is not in the area
-    unresolved_forwarding: int = 0  # RFC 2328 16.4 (3)
-    infinite: int = 0  # LSInfinity
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    route_type: int
-    metric: int
-    at: Attachment
-
-
-def intra_attachments(graph: LinkGraph) -> list[Attachment]:
-    """Stub links plus one attachment per transit network, at the network's own vertex."""
-    base = len(graph.routers)
-    lans = [Attachment(net, plen, base + i, 0, -1) for i, (_, net, plen) in enumerate(graph.networks)]
-    return [*graph.stubs, *lans]
-
-
-def build_prefixes(
-    lsas: Iterable[Lsa], graph: LinkGraph, routers: Mapping[int, RouterLsa]
-) -> tuple[PrefixTable, OfferTable, AsbrTable, PrefixStats]:
-    """The prefix table of one area from its link graph and the types 3, 4, 5 and 7 among `lsas`."""
-    lsas = list(lsas)
-    stats = PrefixStats()
-    vertex_of = {router: vertex for vertex, router in enumerate(graph.routers)}
-    intra = intra_attachments(graph)
-    offers: dict[tuple[int, int], list[_Offer]] = {}
-    for at in intra:
-        offers.setdefault((at.network, at.plen), []).append(_Offer(INTRA, 0, at))
-
-    borders: dict[int, list[tuple[int, int]]] = {}  # ASBR outside the area -> (ABR vertex, cost)
-    externals: list[tuple[Lsa, ExternalLsa]] = []
-    for lsa in lsas:
-        kind, lsid, router = lsa.key
-        if kind in (AS_EXTERNAL, NSSA_EXTERNAL) and isinstance(lsa.body, ExternalLsa):
-            externals.append((lsa, lsa.body))
-        if kind not in (SUMMARY_NETWORK, SUMMARY_ASBR) or not isinstance(lsa.body, SummaryLsa):
-            continue
-        if lsa.body.metric >= LS_INFINITY:
-            stats.infinite += 1
-        elif router not in vertex_of or not routers[router].flags & FLAG_B:  # RFC 2328 16.2 (4)
-            stats.no_border += 1
-        elif kind == SUMMARY_ASBR:
-            borders.setdefault(lsid, []).append((vertex_of[router], lsa.body.metric))
-        else:
-            plen = mask_length(lsa.body.mask)
-            if plen < 0:
-                stats.bad_masks += 1
-                continue
-            at = Attachment(lsid & lsa.body.mask, plen, vertex_of[router], lsa.body.metric, -1)
-            offers.setdefault((at.network, plen), []).append(_Offer(INTER, 0, at))
-
-    inside = _Inside(graph, intra)
-    for lsa, body in externals:
-        plen = mask_length(body.mask)
-        if plen < 0:
-            stats.bad_masks += 1
-            continue
-        if body.metric >= LS_INFINITY:
-            stats.infinite += 1
-            continue
-        router = lsa.header.advertising_router
-        sinks = _external_sinks(router, body, graph, routers, vertex_of, borders, inside)
-        if not sinks:
-            if body.forwarding_address:
-                stats.unresolved_forwarding += 1
-            else:
-                stats.no_border += 1
-        network = lsa.header.link_state_id & body.mask
-        for vertex, cost, link in sinks:
-            at = Attachment(network, plen, vertex, cost + (0 if body.type2 else body.metric), link)
-            offer = _Offer(EXT2, body.metric, at) if body.type2 else _Offer(EXT1, 0, at)
-            offers.setdefault((network, plen), []).append(offer)
-    table = _table(offers, graph.alive)
-    said, asbrs = _offers(table, intra, lsas, vertex_of, routers, graph)
-    return table, said, asbrs, stats
-
-
-def _offers(
-    table: PrefixTable, intra: list[Attachment], lsas: list[Lsa], vertex_of: Mapping[int, int],
-    routers: Mapping[int, RouterLsa], graph: LinkGraph,
-) -> tuple[OfferTable, AsbrTable]:  # fmt: skip
-    row_of = {key: i for i, key in enumerate(zip(table.network.tolist(), table.plen.tolist(), strict=True))}
-    rows = [(row_of[a.network, a.plen], INTRA, 0, a.vertex, a.cost, 0, a.link, 0, 0, 0) for a in intra]
-    said: list[tuple[int, int, int, int]] = []
-    for lsa in lsas:
-        kind, lsid, router = lsa.key
-        dn = OFFER_DN if lsa.header.options & 0x80 else 0
-        body = lsa.body
-        vertex = vertex_of.get(router, OUTSIDE)
-        if isinstance(body, SummaryLsa) and kind in (SUMMARY_ASBR, SUMMARY_NETWORK):
-            if body.metric >= LS_INFINITY or vertex < 0:
-                continue
-            if kind == SUMMARY_ASBR:
-                said.append((lsid, 0, vertex, body.metric))
-                continue
-            row = row_of.get((lsid & body.mask, mask_length(body.mask)), -1)
-            if row >= 0:
-                rows.append((row, INTER, 0, vertex, body.metric, 0, -1, 0, 0, dn))
-        elif isinstance(body, ExternalLsa) and kind in (AS_EXTERNAL, NSSA_EXTERNAL):
-            row = row_of.get((lsid & body.mask, mask_length(body.mask)), -1)
-            if row < 0 or body.metric >= LS_INFINITY:
-                continue
-            seven = kind == NSSA_EXTERNAL
-            flags = dn | (OFFER_TYPE7 if seven else 0)
-            flags |= OFFER_P if seven and lsa.header.options & 0x08 else 0
-            if seven and not body.mask and vertex >= 0 and routers[router].flags & FLAG_B:
-                flags |= OFFER_DEFAULT
-            rows.append((
-                row, EXT2 if body.type2 else EXT1, 0 if seven else AS_WIDE, vertex, 0 if body.type2 else body.metric,
-                body.metric if body.type2 else 0, graph.external_row.get(router, -1), router,
-                body.forwarding_address, flags,
-            ))  # fmt: skip
-    rows.sort()
-    said.sort()
-    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 10).T
-    start = np.zeros(len(table) + 1, dtype=np.int32)
-    np.cumsum(np.bincount(columns[0], minlength=len(table)), out=start[1:])
-    types = (np.uint8, np.int32, np.int32, np.uint32, np.uint32, np.int32, np.uint32, np.uint32, np.uint8)
-    asbr = np.array(said, dtype=np.int64).reshape(len(said), 4).T
-    return (
-        OfferTable(start, *(c.astype(t) for c, t in zip(columns[1:], types, strict=True))),
-        AsbrTable(
-            asbr[0].astype(np.uint32), asbr[1].astype(np.int32), asbr[2].astype(np.int32), asbr[3].astype(np.uint32)
-        ),
-    )
-
-
-def _parents(keys: list[tuple[int, int]]) -> list[int]:
-    parent: list[int] = []
-    above: list[tuple[int, int, int]] = []  # (last address, plen, row) of the prefixes around
-    for row, (network, plen) in enumerate(keys):
-        while above and above[-1][0] < network:
-            above.pop()
-        parent.append(above[-1][2] if above else -1)
-        above.append((network | HOST_MASK >> plen, plen, row))
+def parents(codes: I8) -> I4:
+    """Row of the longest prefix that contains each one, -1 none; `codes` ascending (`ospf.offers.prefix_code`)."""
+    last = (codes >> 6) | (HOST_MASK >> (codes & 63))
+    parent = np.full(len(codes), -1, dtype=np.int32)
+    around: list[tuple[int, int]] = []  # (last address, row)
+    found: list[int] = []
+    for row, (code, end) in enumerate(zip(codes.tolist(), last.tolist(), strict=True)):
+        while around and around[-1][0] < code >> 6:
+            around.pop()
+        found.append(around[-1][1] if around else -1)
+        around.append((end, row))
+    parent[:] = found
     return parent
 
 
-def _external_sinks(
-    router: int,
-    body: ExternalLsa,
-    graph: LinkGraph,
-    routers: Mapping[int, RouterLsa],
-    vertex_of: Mapping[int, int],
-    borders: Mapping[int, list[tuple[int, int]]],
-    inside: _Inside,
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What is needed beside the announcements; R routers, V vertices."""
+
+    routers: I8  # [R] ids
+    alive: Flags  # [V]
+    external_row: I8  # [R] row of each ASBR, -1
+    asbrs: AsbrTable
+    backbone: int  # index of the backbone's area, -1 when it is not attached
+    owners: Callable[[], Mapping[int, tuple[int, int]]]  # interface address -> (vertex, row)
+
+
+@dataclass(frozen=True, eq=False)
+class _Attachments:
+    """Where announcements lead; columns of equal length, ordered by the announcement."""
+
+    offer: I8  # position of the announcement
+    vertex: I8
+    cost: I8
+    link: I8
+
+
+def build_prefixes(rows: I8, around: Surroundings, previous: PrefixTable | None = None) -> tuple[PrefixTable, int, int]:
+    """(prefix table, announcements whose forwarding address leads nowhere, prefixes advertised that nobody reaches).
+
+    `rows` are `Announced.everything()`.
+    """
+    codes, first, of_row = _group(rows[:, CODE])
+    rank = rows[:, KIND].copy()
+    if around.backbone >= 0:
+        rank[(rank == INTER) & (rows[:, AREA] != around.backbone)] = NOT_NATIVE
+    known = _known_parents(previous)
+    at, unresolved = _attach(rows, codes, first, rank, around, known)
+    key = rank[at.offer] << METRIC_BITS | rows[at.offer, METRIC2]
+    external = rows[at.offer, KIND] >= EXT1
+    dead = np.where(external, ~np.append(around.alive, False)[at.vertex], rows[at.offer, DEAD] > 0)
+    of_prefix = of_row[at.offer]
+    present, begin, _ = _group(of_prefix)
+    if len(present):
+        held_back = dead.astype(np.int64) << (METRIC_BITS + 4)
+        best = np.minimum.reduceat(key | held_back, begin)
+        reached = best < 1 << (METRIC_BITS + 4)
+        best &= (1 << (METRIC_BITS + 4)) - 1
+        keep = key == np.repeat(best, np.diff(np.append(begin, len(key))))
+        row = np.repeat(np.arange(len(present)), np.diff(np.append(begin, len(key))))[keep]
+        vertex, cost, link = at.vertex[keep], at.cost[keep], at.link[keep]
+        order = np.lexsort((link, cost, vertex, row))
+        row, vertex, cost, link = row[order], vertex[order], cost[order], link[order]
+        new = np.ones(len(row), dtype=np.bool_)
+        new[1:] = (np.diff(row) != 0) | (np.diff(vertex) != 0) | (np.diff(cost) != 0) | (np.diff(link) != 0)
+        row, vertex, cost, link = row[new], vertex[new], cost[new], link[new]
+        chosen = rows[at.offer[begin + _first_of(keep, begin)]]
+    else:
+        row = vertex = cost = link = np.zeros(0, dtype=np.int64)
+        reached, chosen = np.zeros(0, dtype=np.bool_), rows[:0]
+    codes_left = codes[present]
+    start = np.zeros(len(present) + 1, dtype=np.int32)
+    np.cumsum(np.bincount(row, minlength=len(present)), out=start[1:])
+    table = PrefixTable(
+        network=(codes_left >> 6).astype(np.uint32),
+        plen=(codes_left & 63).astype(np.uint8),
+        route_type=chosen[:, KIND].astype(np.uint8),
+        metric=chosen[:, METRIC2].astype(np.uint32),
+        start=start,
+        vertex=vertex.astype(np.int32),
+        cost=cost.astype(np.uint32),
+        link=link.astype(np.int32),
+        parent=known(codes_left),
+    )
+    return table, unresolved, len(codes) - int(reached.sum())
+
+
+def _first_of(keep: Flags, begin: I8) -> I8:
+    """Within each group (starting at `begin`), the offset of the first one kept; every group has one."""
+    position = np.flatnonzero(keep)
+    first: I8 = position[np.searchsorted(position, begin)] - begin
+    return first
+
+
+def _group(ascending: I8) -> tuple[I8, I8, I8]:
+    """(distinct values, first position of each, group of each position)."""
+    new = np.ones(len(ascending), dtype=np.bool_)
+    new[1:] = ascending[1:] != ascending[:-1]
+    first = np.flatnonzero(new)
+    return ascending[first], first, np.cumsum(new) - 1
+
+
+def _known_parents(previous: PrefixTable | None) -> Callable[[I8], I4]:
+    """`parents`, except that the answer for the prefixes of `previous` and the last one given are kept."""
+    kept: list[tuple[I8, I4]] = []
+    if previous is not None:
+        kept.append((previous.network.astype(np.int64) << 6 | previous.plen, previous.parent))
+
+    def find(codes: I8) -> I4:
+        for known, answer in kept:
+            if np.array_equal(known, codes):
+                return answer
+        answer = parents(codes)
+        kept.append((codes, answer))
+        return answer
+
+    return find
+
+
+def _attach(
+    rows: I8, codes: I8, first: I8, rank: I8, around: Surroundings, known: Callable[[I8], I4]
+) -> tuple[_Attachments, int]:
+    """Where each usable announcement leads; and how many externals have a forwarding address that leads nowhere."""
+    usable = rows[:, USABLE] > 0
+    inner = np.flatnonzero(usable & (rows[:, KIND] <= INTER))
+    outer = np.flatnonzero(usable & (rows[:, KIND] >= EXT1))
+    plain = _Attachments(inner, rows[inner, VERTEX], rows[inner, OFFER_COST], rows[inner, LINK])
+    if not len(outer):
+        return plain, 0
+    pair = rows[outer, ASBR].astype(np.uint64) << np.uint64(32) | rows[outer, TO].astype(np.uint64)
+    pairs, of_outer = np.unique(pair, return_inverse=True)
+    of_outer = of_outer.reshape(-1)
+    inside = _Inside(rows, codes, first, rank, around, known)
+    via = _borders(around)
+    sinks = [_sinks(int(p) >> 32, int(p) & HOST_MASK, around, via, inside) for p in pairs.tolist()]
+    count = np.array([len(found) for found in sinks], dtype=np.int64)
+    flat = np.array([sink for found in sinks for sink in found], dtype=np.int64).reshape(-1, 3)
+    begin = np.cumsum(count) - count
+    each = count[of_outer]
+    offer = np.repeat(outer, each)
+    slot = np.arange(len(offer)) - np.repeat(np.cumsum(each) - each - begin[of_outer], each)
+    cost = flat[slot, 1] + rows[offer, OFFER_COST]
+    offers = np.concatenate([inner, offer])
+    order = np.argsort(offers, kind="stable")
+    at = _Attachments(
+        offers[order],
+        np.concatenate([plain.vertex, flat[slot, 0]])[order],
+        np.concatenate([plain.cost, cost])[order],
+        np.concatenate([plain.link, flat[slot, 2]])[order],
+    )
+    return at, int((each == 0).sum())
+
+
+def _borders(around: Surroundings) -> Mapping[int, list[tuple[int, int]]]:
+    """ASBR -> (border router's vertex, cost) as the backbone tells it, else as any area does."""
+    via: dict[int, dict[bool, list[tuple[int, int]]]] = {}
+    table = around.asbrs
+    for asbr, area, vertex, cost in zip(
+        table.asbr.tolist(), table.area.tolist(), table.abr.tolist(), table.cost.tolist(), strict=True
+    ):
+        via.setdefault(asbr, {}).setdefault(area == around.backbone, []).append((vertex, cost))
+    return {asbr: told.get(True) or told[False] for asbr, told in via.items()}
+
+
+def _sinks(
+    asbr: int, forwarding: int, around: Surroundings, via: Mapping[int, list[tuple[int, int]]], inside: _Inside
 ) -> list[tuple[int, int, int]]:
-    """(vertex, cost, link) where traffic to this external leaves; empty when the LSA cannot be used."""
-    vertex = vertex_of.get(router, -1)
-    own = vertex >= 0 and bool(routers[router].flags & FLAG_E)
-    if not own and router not in borders:  # RFC 2328 16.4 (3): the ASBR must have a routing table entry
-        return []
-    if body.forwarding_address:
-        return inside.sinks(body.forwarding_address)
-    if own and (graph.alive[vertex] or router not in borders):
-        return [(vertex, 0, graph.external_row.get(router, -1))]
-    return [(abr, cost, -1) for abr, cost in borders.get(router, ())]
+    """(vertex, cost, link) where traffic to the externals of an ASBR leaves; empty when they cannot be used."""
+    if forwarding:
+        return inside.sinks(forwarding)
+    vertex = inside.asbr_vertex(asbr)
+    borders = via.get(asbr, [])
+    if vertex != OUTSIDE and (around.alive[vertex] or not borders):
+        return [(vertex, 0, int(around.external_row[vertex]))]
+    return [(abr, cost, -1) for abr, cost in borders]
 
 
 class _Inside:
-    """Resolves a forwarding address against the area's own prefixes (RFC 2328 16.4 (3))."""
+    """Resolves forwarding addresses against intra- and inter-area prefixes (RFC 2328 16.4 (3))."""
 
-    def __init__(self, graph: LinkGraph, intra: list[Attachment]) -> None:
-        self._by_length: dict[int, dict[int, list[Attachment]]] = {}
-        for at in intra:
-            self._by_length.setdefault(at.plen, {}).setdefault(at.network, []).append(at)
-        self._lengths = sorted(self._by_length, reverse=True)
-        self._graph = graph
-        self._owner = {int(a): row for row, a in enumerate(graph.links.address) if a}
+    def __init__(
+        self, rows: I8, codes: I8, first: I8, rank: I8, around: Surroundings, known: Callable[[I8], I4]
+    ) -> None:
+        self._rows, self._codes, self._rank, self._around = rows, codes, rank, around
+        self._start = np.append(first, len(rows))
+        self._known = known
+        self._parent: I4 | None = None
+        self._owners: Mapping[int, tuple[int, int]] | None = None
+        outer = rows[rows[:, KIND] >= EXT1]
+        inner = outer[outer[:, VERTEX] != OUTSIDE]
+        self._asbrs: dict[int, int] = dict(zip(inner[:, ASBR].tolist(), inner[:, VERTEX].tolist(), strict=True))
+
+    def asbr_vertex(self, asbr: int) -> int:
+        return self._asbrs.get(asbr, OUTSIDE)
 
     def sinks(self, address: int) -> list[tuple[int, int, int]]:
-        for plen in self._lengths:
-            network = address & (HOST_MASK << (32 - plen)) & HOST_MASK
-            found = self._by_length[plen].get(network)
-            if found:
-                return [self._leave(address, at) for at in found]
+        if self._parent is None:
+            self._parent, self._owners = self._known(self._codes), self._around.owners()
+        row = int(np.searchsorted(self._codes, address << 6 | 63)) - 1
+        while row >= 0:
+            code = int(self._codes[row])
+            if code >> 6 <= address <= code >> 6 | HOST_MASK >> (code & 63):
+                found = self._native(row)
+                if found:
+                    return [self._leave(address, code & 63, *each) for each in found]
+            row = int(self._parent[row])
         return []
 
-    def _leave(self, address: int, at: Attachment) -> tuple[int, int, int]:
+    def _native(self, prefix: int) -> list[tuple[int, int, int, int]]:
+        """(kind, vertex, cost, link) of the prefix inside the AS."""
+        lo, hi = int(self._start[prefix]), int(self._start[prefix + 1])
+        here = [i for i in range(lo, hi) if self._rows[i, USABLE] and self._rows[i, KIND] <= INTER]
+        if not here:
+            return []
+        best = min(int(self._rank[i]) for i in here)
+        columns = [KIND, VERTEX, OFFER_COST, LINK]
+        return [tuple(self._rows[i, columns].tolist()) for i in here if self._rank[i] == best]
+
+    def _leave(self, address: int, plen: int, kind: int, vertex: int, cost: int, link: int) -> tuple[int, int, int]:
         """Out of the subnet's row; where the address is the ASBR's own, out of its external row."""
-        external = self._graph.external_row
-        if at.plen == 32 and at.vertex < len(self._graph.routers):  # not a LAN that claims the mask of a host
-            return at.vertex, at.cost, external.get(self._graph.routers[at.vertex], -1)
-        row = self._owner.get(address, -1)
-        if row >= 0:
-            router = int(self._graph.links.router[row])
-            if router in external:
-                return int(self._graph.links.vertex[row]), at.cost, external[router]
-        return at.vertex, at.cost, at.link
-
-
-def _table(offers: Mapping[tuple[int, int], list[_Offer]], alive: NDArray[np.bool_]) -> PrefixTable:
-    keys = sorted(offers)
-    route_type: list[int] = []
-    metric: list[int] = []
-    start = [0]
-    vertex: list[int] = []
-    cost: list[int] = []
-    link: list[int] = []
-    for key in keys:
-        found = offers[key]
-        best = found[0]
-        if len(found) > 1:
-            best = min(found, key=lambda o: (not alive[o.at.vertex], o.route_type, o.metric))
-            found = [o for o in found if (o.route_type, o.metric) == (best.route_type, best.metric)]
-        for at in dict.fromkeys(offer.at for offer in found):
-            vertex.append(at.vertex)
-            cost.append(at.cost)
-            link.append(at.link)
-        route_type.append(best.route_type)
-        metric.append(best.metric)
-        start.append(len(vertex))
-    return PrefixTable(
-        network=np.array([key[0] for key in keys], dtype=np.uint32),
-        plen=np.array([key[1] for key in keys], dtype=np.uint8),
-        route_type=np.array(route_type, dtype=np.uint8),
-        metric=np.array(metric, dtype=np.uint32),
-        start=np.array(start, dtype=np.int32),
-        vertex=np.array(vertex, dtype=np.int32),
-        cost=np.array(cost, dtype=np.uint32),
-        link=np.array(link, dtype=np.int32),
-        parent=np.array(_parents(keys), dtype=np.int32),
-    )
+        external = self._around.external_row
+        if kind != INTRA:
+            return vertex, cost, link
+        if plen == 32 and vertex < len(external):  # not a LAN that claims the mask of a host
+            return vertex, cost, int(external[vertex])
+        owner = (self._owners or {}).get(address)
+        if owner is not None and external[owner[0]] >= 0:
+            return owner[0], cost, int(external[owner[0]])
+        return vertex, cost, link
