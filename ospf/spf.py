@@ -1,74 +1,87 @@
-"""Shortest paths as arrays: distances, equal-cost next-hop graphs, and shares pushed along them (RFC 2328
-16.1).
+"""Shortest paths as arrays: distances inside areas, and the equal-cost next hops they imply (RFC 2328 16.1).
 
-Nothing here ever lists paths. For a block of *sinks* (a vertex, or several with extra costs) the tight edges
-form a directed acyclic graph; traffic starts with share 1 at its source and every router passes it on in
-equal parts to its next hops. States of one pair that meet at a vertex are merged at each level, so a 9 x 9
-mesh with 12,870 equal paths costs 81 vertices, not 12,870 walks.
+Nothing here ever lists paths. Distances are kept *to* a vertex: an edge is on a shortest path when it is *tight*, that
+is when the distance at its tail is its cost plus the distance at its head. `Distances` knows one area, `AreaDistances`
+all areas of a topology side by side, so that one array operation serves routers and destinations of every area at once.
 
-A next hop is a (link, neighbouring router): a LAN edge weighs as many next hops as there are tight routers
-behind it, parallel links count one each. Costs are integers below 2**24 per hop, so float64 sums are exact
-and "tight" is an equality. Zero-cost router links (RFC 2328 allows none, some vendors do) could tie two
-routers to each other; there a second distance that counts them breaks the circle.
+A next hop is a hop from router to router: (row it leaves by, row it enters by, next router). A LAN edge gives one hop
+for each tight router behind it, parallel links one each. A virtual link gives the hops of the path through its transit
+area (16.1.1, 16.3); where the transit area is not seen, one hop without rows to its far end.
+
+Costs are integers below 2**24 per hop, so float64 sums are exact and "tight" is an equality. Zero-cost router links
+(RFC 2328 allows none, some vendors do) could tie two routers to each other; there a second distance that counts them
+breaks the circle.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from ospf.errors import OspfError
+from ospf.areas import AreaGraph
 from ospf.links import EdgeTable
 from ospf.repair import Adjacency, repair
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
+B1 = NDArray[np.bool_]
 
 MOST_CHANGED_VERTICES = 64  # beyond that many, mending may cost more than computing anew
 ZERO_COST_STEP = 2.0**-20  # far below 1 / vertices, exactly representable beside 2**32
+END = -1  # next router of a hop that leaves the network, or stays in it without crossing another router
 
 
 class Distances:
     """Distances *to* chosen vertices, computed when first asked for and kept.
 
-    The edges marked in `raised` (of zero cost) count as a step far below 1.
+    The edges marked in `raised` (of zero cost) count as a step far below 1. `cells` [V, V], when given, is where
+    they are kept.
     """
 
-    def __init__(self, edges: EdgeTable, n_vertices: int, raised: NDArray[np.bool_] | None = None) -> None:
+    def __init__(self, edges: EdgeTable, n_vertices: int, raised: B1 | None = None, cells: F8 | None = None) -> None:
         cost = edges.cost.astype(np.float64)
         if raised is not None:
             cost[raised] = ZERO_COST_STEP
         self._n = n_vertices
         self._forward = _least_cost(edges.src, edges.dst, cost, n_vertices)
         self._backward = _least_cost(edges.dst, edges.src, cost, n_vertices)
-        self._to = np.empty((n_vertices, n_vertices))
-        self._have = np.zeros(n_vertices, dtype=np.bool_)
+        self._to = np.empty((n_vertices, n_vertices)) if cells is None else cells
+        self.have = np.zeros(n_vertices, dtype=np.bool_)
+
+    def ensure(self, vertices: NDArray[np.integer]) -> None:
+        """Compute what is missing."""
+        missing = np.unique(vertices[~self.have[vertices]])
+        if missing.size:
+            self._to[missing] = dijkstra(self._backward, indices=missing)
+            self.have[missing] = True
 
     def to(self, vertices: NDArray[np.integer]) -> F8:
         """[K, V]: row k holds the distance from every vertex to vertices[k], inf when there is none."""
-        missing = np.unique(vertices[~self._have[vertices]])
-        if missing.size:
-            self._to[missing] = dijkstra(self._backward, indices=missing)
-            self._have[missing] = True
+        self.ensure(vertices)
         rows: F8 = self._to[vertices]
         return rows
 
-    def adopt(self, old: Distances) -> None:
-        """Take over what `old` has, mended where edges differ; nothing when they differ in many places.
+    def adopt(self, old: Distances) -> B1 | None:
+        """Take over what `old` has, mended where edges differ; nothing (None) when they differ in many places.
 
-        Both must number the same vertices, and there must be no circle of zero cost.
+        Both must number the same vertices, and there must be no circle of zero cost. Returns bool [V, V]: element
+        (target, vertex) tells whether the distance differs; rows that `old` did not have are False.
         """
         changed = _changed_rows(old._forward, self._forward)
         if len(changed) > MOST_CHANGED_VERTICES:
-            return
+            return None
         leaving, entering = _adjacency(self._forward), _adjacency(self._backward)
-        self._to[old._have] = old._to[old._have]
-        self._have = old._have.copy()
+        if old.have.all():
+            self._to[:] = old._to
+        else:
+            self._to[old.have] = old._to[old.have]
+        self.have = old.have.copy()
         # A destination whose distances still solve Bellman's equation at the changed vertices is right as it is.
         wrong = np.zeros(self._n, dtype=np.bool_)
         for u in changed.tolist():
@@ -76,10 +89,14 @@ class Distances:
             best = (self._to[:, leaving.other[edges]] + leaving.cost[edges]).min(axis=1, initial=np.inf)
             best[u] = 0.0
             wrong |= best != self._to[:, u]
-        sinks = np.flatnonzero(wrong & self._have)
-        rows = self._to[sinks]
-        repair(rows, sinks, changed, leaving, entering)
-        self._to[sinks] = rows
+        sinks = np.flatnonzero(wrong & self.have)
+        differs = np.zeros((self._n, self._n), dtype=np.bool_)
+        if sinks.size:
+            rows = self._to[sinks]
+            repair(rows, sinks, changed, leaving, entering)
+            differs[sinks] = rows != self._to[sinks]
+            self._to[sinks] = rows
+        return differs
 
     def source(self, vertex: int) -> F8:
         """[V]: the distance from `vertex` to every vertex."""
@@ -88,8 +105,8 @@ class Distances:
 
     def matrix(self) -> F8:
         """[V, V]: element (i, j) is the distance from i to j."""
-        if not self._have.all():
-            self.to(np.arange(self._n))
+        if not self.have.all():
+            self.ensure(np.arange(self._n))
         return self._to.T
 
 
@@ -119,159 +136,208 @@ def _changed_rows(old: csr_matrix, new: csr_matrix) -> I8:
     return np.unique(edges[0, count == 1]).astype(np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class Sinks:
-    """K destinations; the attachments of sink k are rows `start[k]:start[k + 1]` of vertex and cost."""
+def spread(begin: NDArray[np.integer], count: NDArray[np.integer]) -> tuple[I8, I8]:
+    """(which, position) of every element of the ranges `begin[i]:begin[i] + count[i]`, range by range."""
+    count = count.astype(np.int64)
+    which = np.repeat(np.arange(len(begin)), count)
+    ends = np.cumsum(count)
+    return which, np.arange(len(which)) + np.repeat(begin.astype(np.int64) - ends + count, count)
 
-    start: I8
-    vertex: I8
-    cost: F8
-    on_lan: NDArray[np.bool_]  # [K] a router on an attached transit network delivers there by itself
 
-    def __len__(self) -> int:
-        return len(self.start) - 1
+class Towards(NamedTuple):
+    """States that look for next hops: routers (or networks), each towards one target of one area."""
 
-    def block(self, lo: int, hi: int) -> Sinks:
-        a, b = self.start[lo], self.start[hi]
-        return Sinks(self.start[lo : hi + 1] - a, self.vertex[a:b], self.cost[a:b], self.on_lan[lo:hi])
+    node: I8  # states of the same node are neighbours of each other and share ties
+    area: I8  # area index
+    target: I8  # local vertex
+    at: I8  # local vertex
+    extra: F8  # cost behind the target
 
-    def distances(self, table: Distances) -> F8:
-        """[K, V] distance from every vertex, attachment cost included."""
-        rows = table.to(self.vertex)
-        if len(rows) == len(self):
-            rows += self.cost[:, None]
-            return rows
-        rows += self.cost[:, None]
-        least: F8 = np.minimum.reduceat(rows, self.start[:-1], axis=0)
+    def take(self, rows: NDArray[np.generic]) -> Towards:
+        return Towards(*(column[rows] for column in self))
+
+
+class Hops(NamedTuple):
+    """Hops from router to router."""
+
+    node: I8
+    out: I8  # row it leaves by, -1 none
+    into: I8  # row it enters by, -1 none or unknown
+    router: I8  # vertex of the topology, END
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[NDArray[np.integer], ...]]) -> Hops:
+        """Put together; each part has these columns."""
+        none = np.zeros(0, dtype=np.int64)
+        if not parts:
+            return cls(none, none, none, none)
+        return cls(*(np.concatenate([p[i] for p in parts]).astype(np.int64) for i in range(4)))
+
+
+class AreaDistances:
+    """The distances of all areas, addressed by flat position, and the tight edges they imply.
+
+    Local vertex l of area a is *area vertex* `first[a] + l`; the distance from it to local vertex t is
+    `cells[base[a] + t * width[a] + l]`, valid after `ensure`.
+    """
+
+    def __init__(self, areas: Sequence[AreaGraph], n_vertices: int) -> None:
+        self.areas = tuple(areas)
+        width = [graph.n_vertices for graph in areas]
+        self.width = np.array([*width, 0], dtype=np.int64)  # one more: area -1 is none
+        self.first = np.concatenate([[0], np.cumsum(width)]).astype(np.int64)
+        self.base = np.concatenate([[0], np.cumsum(np.square(np.array(width, dtype=np.int64)))]).astype(np.int64)
+        self.cells = np.empty(int(self.base[-1]))
+        self.local = np.full((len(areas) + 1, n_vertices), -1, dtype=np.int64)
+        for a, graph in enumerate(areas):
+            self.local[a, graph.vertices] = np.arange(graph.n_vertices)
+        zero = [(g.edges.cost == 0) & (g.edges.src < g.n_routers) for g in areas]
+        self.tables = [self._table(a, self.cells, None) for a in range(len(areas))]
+        self._ties: F8 | None = None
+        self._tie_tables: list[Distances] = []
+        if any(z.any() for z in zero):
+            self._ties = np.empty_like(self.cells)
+            self._tie_tables = [self._table(a, self._ties, zero[a]) for a in range(len(areas))]
+        edges = [graph.edges for graph in areas]
+        rows = np.concatenate([[0], np.cumsum([len(e) for e in edges])]).astype(np.int64)
+
+        def joined(name: str) -> I8:
+            parts = [getattr(e, name) for e in edges]
+            return np.concatenate(parts).astype(np.int64) if parts else np.zeros(0, dtype=np.int64)
+
+        self.edge_start = np.concatenate([e.start[:-1] + rows[a] for a, e in enumerate(edges)] + [rows[-1:]])
+        self.edge_head = joined("dst")  # local
+        self.edge_cost = joined("cost").astype(np.float64)
+        self.edge_out, self.edge_in, self.edge_virtual = joined("out_link"), joined("in_link"), joined("virtual")
+        vertices = [graph.vertices for graph in areas]
+        self.vertex = np.concatenate(vertices).astype(np.int64) if vertices else np.zeros(0, dtype=np.int64)
+        self.is_network = np.concatenate(
+            [np.arange(g.n_vertices) >= g.n_routers for g in areas] or [np.zeros(0, dtype=np.bool_)]
+        )
+
+    def _table(self, a: int, cells: F8, raised: B1 | None) -> Distances:
+        n = int(self.width[a])
+        view = cells[self.base[a] : self.base[a + 1]].reshape(n, n)
+        return Distances(self.areas[a].edges, n, raised, view)
+
+    def ensure(self, area: I8, target: I8) -> None:
+        """Compute the distances to all these (area, local vertex)."""
+        if len(self.tables) == 1:
+            self.tables[0].ensure(target)
+            for table in self._tie_tables:
+                table.ensure(target)
+            return
+        wanted = np.unique(self.first[area] + target)
+        owner = np.searchsorted(self.first, wanted, "right") - 1
+        for a in np.unique(owner).tolist():
+            here = wanted[owner == a] - self.first[a]
+            self.tables[a].ensure(here)
+            if self._tie_tables:
+                self._tie_tables[a].ensure(here)
+
+    def distance(self, area: I8, target: I8, at: I8) -> F8:
+        """[n] cost from `at` to `target`, both local vertices of `area`; their distances must be known."""
+        found: F8 = self.cells[self.base[area] + target * self.width[area] + at]
+        return found
+
+    def hops(self, states: Towards) -> Hops:
+        """All hops of all states, not yet without duplicates; END where the target is a network it is on."""
+        parts: list[tuple[NDArray[np.integer], ...]] = []
+        while len(states.node):
+            states = self._expand(states, parts)
+        return Hops.of(parts)
+
+    def _expand(self, states: Towards, parts: list[tuple[NDArray[np.integer], ...]]) -> Towards:
+        """Adds hops to `parts`; what is left are the states of virtual links, in their transit areas."""
+        row = self.base[states.area] + states.target * self.width[states.area]
+        place = self.first[states.area] + states.at
+        begin = self.edge_start[place]
+        which, edge = spread(begin, self.edge_start[place + 1] - begin)
+        head = self.edge_head[edge]
+        here = self.cells[row + states.at][which]
+        beyond = row[which]
+        tight = here == self.edge_cost[edge] + self.cells[beyond + head]
+        tight &= here < np.inf
+        if self._ties is not None:
+            zero = np.flatnonzero(tight & (self.edge_cost[edge] == 0) & ~self.is_network[place][which])
+            tight[zero] = self._lower(states, which[zero], head[zero], strictly=True)
+        keep = np.flatnonzero(tight)
+        which, edge, head = which[keep], edge[keep], head[keep]
+        area = states.area[which]
+        vertex = self.vertex[self.first[area] + head]
+        lan = self.is_network[self.first[area] + head]
+        virtual = self.edge_virtual[edge]
+        if not lan.any() and (virtual == -1).all():
+            parts.append((states.node[which], self.edge_out[edge], self.edge_in[edge], vertex))
+            return states.take(np.zeros(0, dtype=np.int64))
+        plain = ~lan & ((virtual == -1) | (virtual == -2))
+        parts.append((states.node[which[plain]], self.edge_out[edge[plain]], self.edge_in[edge[plain]], vertex[plain]))
+        lans = np.flatnonzero(lan)
+        if lans.size:
+            self._across(states, which[lans], edge[lans], head[lans], parts)
+        through = np.flatnonzero(virtual >= 0)
+        which, transit = which[through], virtual[through]
+        target = self.local[transit, vertex[through]]
+        at = self.local[transit, self.vertex[place[which]]]
+        known = (target >= 0) & (at >= 0)
+        which, transit, target, at = which[known], transit[known], target[known], at[known]
+        if len(which):
+            self.ensure(transit, target)
+        return Towards(states.node[which], transit, target, at, np.zeros(len(which)))
+
+    def _across(
+        self, states: Towards, which: I8, edge: I8, head: I8, parts: list[tuple[NDArray[np.integer], ...]]
+    ) -> None:
+        """Hops over LANs to the tight routers behind them."""
+        ends = head == states.target[which]
+        none = np.full(int(ends.sum()), -1, dtype=np.int64)
+        parts.append((states.node[which[ends]], self.edge_out[edge[ends]], none, none))
+        which, edge, head = which[~ends], edge[~ends], head[~ends]
+        place = self.first[states.area[which]] + head
+        begin = self.edge_start[place]
+        over, far = spread(begin, self.edge_start[place + 1] - begin)
+        which, edge, head = which[over], edge[over], head[over]
+        router = self.edge_head[far]
+        row = self.base[states.area[which]] + states.target[which] * self.width[states.area[which]]
+        tight = (self.cells[row + router] == self.cells[row + head]) & (router != states.at[which])
+        if self._ties is not None:
+            some = np.flatnonzero(tight)
+            tight[some] = self._lower(states, which[some], router[some], strictly=False, than=head[some])
+        vertex = self.vertex[self.first[states.area[which]] + router]
+        parts.append((states.node[which[tight]], self.edge_out[edge[tight]], self.edge_in[far[tight]], vertex[tight]))
+
+    def _lower(self, states: Towards, which: I8, head: I8, *, strictly: bool, than: I8 | None = None) -> B1:
+        """Whether the tie-breaking distance at `head` is lower than (or, not strictly, as low as) at the state.
+
+        The lowest over all targets of the node counts, as if they were one.
+        """
+        here = self._tie(states, which, states.at[which] if than is None else than)
+        there = self._tie(states, which, head)
+        return there < here if strictly else there <= here
+
+    def _tie(self, states: Towards, which: I8, local: I8) -> F8:
+        assert self._ties is not None
+        node = states.node
+        fresh = np.flatnonzero(np.diff(node, prepend=-1) != 0)
+        size = np.diff(np.append(fresh, len(node)))
+        group = np.repeat(np.arange(len(fresh)), size)[which]
+        over, state = spread(fresh[group], size[group])
+        value = np.full(len(over), np.inf)
+        same = np.flatnonzero(states.area[state] == states.area[which][over])
+        s = state[same]
+        at = self.base[states.area[s]] + states.target[s] * self.width[states.area[s]] + local[over[same]]
+        value[same] = self._ties[at] + states.extra[s]
+        if not len(which):
+            return np.zeros(0)
+        least: F8 = np.minimum.reduceat(value, np.cumsum(size[group]) - size[group])
         return least
 
-
-@dataclass(frozen=True, eq=False)
-class NextHops:
-    """Next hops of every vertex towards each sink of a block, as CSR over node = sink * V + vertex."""
-
-    start: I8  # [K * V + 1]
-    edge: I8  # edge of each next hop
-    share: F8  # part of the node's traffic that takes it
-    n_vertices: int
-
-
-def next_hops(
-    edges: EdgeTable, n_routers: int, sinks: Sinks, distance: F8, broken_ties: F8 | None = None
-) -> NextHops:
-    """The equal-cost graph towards each sink.
-
-    A vertex that is itself an attachment passes nothing on: a connected (or redistributed) route beats an
-    OSPF one in every router's table. `broken_ties` is the distance with zero-cost links counted.
-    """
-    k_count, n = distance.shape
-    src, dst = edges.src, edges.dst
-    by_vertex = np.ascontiguousarray(distance.T)  # gathering whole rows is what makes this fast
-    head = by_vertex[dst]
-    head += edges.cost[:, None]
-    usable = by_vertex[src] == head
-    if not np.isfinite(by_vertex).all():
-        usable &= head < np.inf
-    if broken_ties is not None:
-        ties = np.ascontiguousarray(broken_ties.T)
-        here, there = ties[src], ties[dst]
-        usable &= (edges.cost != 0)[:, None] | (there < here) | (src >= n_routers)[:, None] & (there == here)
-    tight = np.ascontiguousarray(usable.T)
-    for which in np.flatnonzero(sinks.on_lan).tolist():
-        for net in sinks.vertex[sinks.start[which] : sinks.start[which + 1]].tolist():
-            if net >= n_routers:
-                for e in range(int(edges.start[net]), int(edges.start[net + 1])):
-                    router = int(dst[e])
-                    leaving = slice(edges.start[router], edges.start[router + 1])
-                    tight[which, leaving] = dst[leaving] == net
-    sunk = np.zeros(k_count * n, dtype=np.bool_)
-    owner = np.repeat(np.arange(k_count), np.diff(sinks.start))
-    sunk[owner * n + sinks.vertex] = True
-
-    flat = np.flatnonzero(tight)
-    k, edge = np.divmod(flat, len(edges))
-    node = k * n + src[edge]
-    keep = ~sunk[node]
-    k, edge, node = k[keep], edge[keep], node[keep]
-    count = np.bincount(node, minlength=k_count * n)
-    start = np.zeros(k_count * n + 1, dtype=np.int64)
-    np.cumsum(count, out=start[1:])
-    weight = np.ones(len(edge))
-    to_lan = np.flatnonzero(dst[edge] >= n_routers)
-    weight[to_lan] = np.maximum(count[k[to_lan] * n + dst[edge[to_lan]]], 1)
-    total = np.bincount(node, weights=weight, minlength=k_count * n)
-    return NextHops(start, edge, weight / total[node], n)
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """Shares that stand at vertices, and the edges they take from there."""
-
-    pair: I8  # states that reached a vertex without next hops: the end of their way
-    vertex: I8
-    ingress: I8
-    share: F8
-    moved_pair: I8  # shares leaving over an edge
-    moved_edge: I8
-    moved_ingress: I8  # row by which they entered the router they now leave
-    moved_share: F8
-
-
-def push(
-    edges: EdgeTable, hops: NextHops, pair: I8, sink: I8, vertex: I8, ingress: I8 | None, n_links: int
-) -> list[Level]:
-    """Send share 1 of each pair from its vertex towards its sink, level by level.
-
-    `sink` [number of pairs] is indexed by pair id; `pair` and `vertex` are the starting states. With
-    `ingress` (row per state, -1 unknown) states are kept apart by the row they entered by; with None they are
-    not.
-    """
-    share = np.ones(len(pair))
-    track = ingress is not None
-    came = ingress if ingress is not None else np.full(len(pair), -1, dtype=np.int64)
-    n = hops.n_vertices
-    levels: list[Level] = []
-    for _ in range(n + 1):
-        if not len(pair):
-            return levels
-        node = sink[pair] * n + vertex
-        begin = hops.start[node]
-        degree = hops.start[node + 1] - begin
-        done = degree == 0
-        if degree.max(initial=0) <= 1:
-            keep = np.flatnonzero(~done)
-            position = begin[keep]
-        else:
-            keep = np.repeat(np.arange(len(pair)), degree)
-            ends = np.cumsum(degree)
-            position = np.arange(len(keep)) - np.repeat(ends - degree - begin, degree)
-        edge = hops.edge[position]
-        moved_share = share[keep] * hops.share[position]
-        moved_pair = pair[keep]
-        levels.append(
-            Level(
-                pair[done], vertex[done], came[done], share[done], moved_pair, edge, came[keep], moved_share
-            )
-        )
-        pair, share = moved_pair, moved_share
-        vertex = edges.dst[edge].astype(np.int64)
-        came = edges.in_link[edge].astype(np.int64) if track else np.full(len(pair), -1, dtype=np.int64)
-        pair, vertex, came, share = _merge(pair, vertex, came, share, n, n_links)
-    raise OspfError("next hops form a circle")  # never: distances fall, or broken ties do
-
-
-def _merge(pair: I8, vertex: I8, came: I8, share: F8, n_vertices: int, n_links: int) -> tuple[I8, I8, I8, F8]:
-    """Add up states that stand at the same place; a whole share stands alone by construction."""
-    split = share < 1.0
-    part = np.flatnonzero(split)
-    if len(part) < 2:
-        return pair, vertex, came, share
-    key = (pair[part] * n_vertices + vertex[part]) * (n_links + 1) + came[part] + 1
-    unique, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    if len(unique) == len(part):
-        return pair, vertex, came, share
-    whole = np.flatnonzero(~split)
-    chosen = part[first]
-    keep = np.concatenate([whole, chosen])
-    added = np.concatenate([share[whole], np.bincount(inverse, weights=share[part])])
-    return pair[keep], vertex[keep], came[keep], added
+    def adopt(self, old: AreaDistances) -> None:
+        """Take over what an earlier version knows of areas that number their vertices alike."""
+        if self._tie_tables or old._tie_tables:
+            return
+        places = {graph.area: a for a, graph in enumerate(old.areas)}
+        for a, graph in enumerate(self.areas):
+            before = places.get(graph.area, -1)
+            if before >= 0 and old.width[before] == self.width[a]:
+                self.tables[a].adopt(old.tables[before])

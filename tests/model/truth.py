@@ -77,8 +77,8 @@ def lan_hops(network: Network, name: str) -> list[Hop]:
     return [Hop(end.router, 0, "", network.link_id(end)) for end in ends]
 
 
-def covering(network: Network, address: int) -> tuple[str, list[tuple[str, Hop]]]:
-    """The longest prefix over an address: its name, and the vertices that deliver into it."""
+def covering(network: Network, address: int) -> list[tuple[str, list[tuple[str, Hop]]]]:
+    """The prefixes over an address, longest first: name, and the vertices that deliver into it."""
     found: dict[int, dict[str, list[tuple[str, Hop]]]] = defaultdict(lambda: defaultdict(list))
     for segment in network.segments:
         if not segment.plen or address & mask(segment.plen) != segment.network:
@@ -103,11 +103,7 @@ def covering(network: Network, address: int) -> tuple[str, list[tuple[str, Hop]]
         found[route.plen][f"external {dotted(route.network)}/{route.plen}"].append(
             (route.router, Hop(SINK, cost, out, ""))
         )
-    lengths = [plen for plen, names in found.items() if names]
-    if not lengths:
-        return "", []
-    ((name, sinks),) = found[max(lengths)].items()
-    return name, sinks
+    return [pair for plen in sorted(found, reverse=True) for pair in found[plen].items()]
 
 
 class Routes:
@@ -145,8 +141,8 @@ class Routes:
         """Where a host's packets enter: router, and the link whose In counts them; ("", "") if cut off."""
         network = self.network
         if not host.segment:
-            _, sinks = covering(network, host.address)
-            return (sinks[0][0], sinks[0][1].out) if sinks else ("", "")
+            around = covering(network, host.address)
+            return (around[0][1][0][0], around[0][1][0][1].out) if around else ("", "")
         ends = [end for end in network.segment_by_name[host.segment].ends if network.is_up(end)]
         for end in ends:
             if end.address == host.gateway or network.segment_by_name[host.segment].kind == STUB:
@@ -164,9 +160,11 @@ class Routes:
         if source.segment and source.segment == destination.segment:
             return {}, {}
         router, first = self.entry(source)
-        _, sinks = covering(self.network, destination.address)
-        distance = self._distances(sinks)
-        if not router or router not in distance:
+        for _, sinks in covering(self.network, destination.address):
+            distance = self._distances(sinks)
+            if router in distance:
+                break
+        else:  # a router without a route to the prefix itself uses the next shorter one over it
             return None
         out: dict[str, Fraction] = defaultdict(Fraction)
         into: dict[str, Fraction] = defaultdict(Fraction)

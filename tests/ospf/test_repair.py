@@ -71,7 +71,7 @@ def test_only_what_was_known_is_taken_over() -> None:
     table.to(np.array([5]))
     fresh = Distances(old.edges, old.n_vertices)
     fresh.adopt(table)
-    assert fresh._have.sum() == 1 and np.array_equal(fresh.to(np.array([5])), table.to(np.array([5])))
+    assert fresh.have.sum() == 1 and np.array_equal(fresh.to(np.array([5])), table.to(np.array([5])))
     assert np.array_equal(fresh.matrix(), Distances(old.edges, old.n_vertices).matrix())
 
 
@@ -84,7 +84,7 @@ def test_too_many_changes_are_computed_anew() -> None:
     old.matrix()
     new = Distances(two.edges, two.n_vertices)
     new.adopt(old)
-    assert not new._have.any()
+    assert not new.have.any()
 
 
 def test_other_routers_share_nothing() -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from ospf.errors import OspfError
 from ospf.lsa import Lsa
 from ospf.paths import Paths
-from ospf.spf import Distances, NextHops, Sinks, next_hops, push
+from ospf.spf import END, AreaDistances, Distances, Hops, Towards, spread
 from ospf.topology import Topology, build_topology
 from tests.ospf.lsas import ip, network, p2p, router, stub, transit, virtual
 
@@ -19,8 +17,18 @@ def build(*lsas: Lsa) -> Topology:
     return build_topology(lsas, version=1, time=0.0)
 
 
-def one_sink(vertex: int) -> Sinks:
-    return Sinks(np.array([0, 1]), np.array([vertex]), np.zeros(1), np.zeros(1, dtype=np.bool_))
+def towards(t: Topology, target: int, *at: int) -> Hops:
+    """The hops of these vertices towards one target of the only area."""
+    table = AreaDistances(t.areas, t.n_vertices)
+    n, zero = len(at), np.zeros(len(at), dtype=np.int64)
+    targets = zero + target
+    table.ensure(zero, targets)
+    return table.hops(Towards(np.arange(n), zero, targets, np.array(at, dtype=np.int64), np.zeros(n)))
+
+
+def test_ranges_are_spread_range_by_range() -> None:
+    which, position = spread(np.array([5, 0, 9]), np.array([2, 0, 3]))
+    assert which.tolist() == [0, 0, 2, 2, 2] and position.tolist() == [5, 6, 9, 10, 11]
 
 
 def test_parallel_costs_are_not_added_up() -> None:
@@ -30,8 +38,7 @@ def test_parallel_costs_are_not_added_up() -> None:
     )
     table = Distances(t.edges, t.n_vertices)
     assert table.matrix().tolist() == [[0, 5], [5, 0]]
-    hops = next_hops(t.edges, 2, one_sink(1), table.to(np.array([1])))
-    assert hops.share.tolist() == [1.0] and t.edges.out_link[hops.edge].tolist() == [0]
+    assert towards(t, 1, 0).out.tolist() == [0]
 
 
 def test_distances_are_directed() -> None:
@@ -60,12 +67,21 @@ def test_max_link_metric_is_usable() -> None:  # RFC 6987; RFC 2328 against RFC 
     assert Distances(t.edges, 2).matrix()[0, 1] == 0xFFFF
 
 
-def test_a_circle_of_next_hops_is_refused_instead_of_running_for_ever() -> None:
-    t = build(router(A, p2p(B, "10.0.0.1", 5)), router(B, p2p(A, "10.0.0.2", 5)))
-    circle = NextHops(np.array([0, 1, 2]), np.array([0, 1]), np.ones(2), 2)
-    zero = np.zeros(1, dtype=np.int64)
-    with pytest.raises(OspfError):
-        push(t.edges, circle, zero, zero, zero, None, 2)
+def test_a_lan_gives_a_hop_for_each_tight_router_behind_it() -> None:
+    t = build(
+        router(A, transit("10.5.0.1", "10.5.0.1", 3)),
+        router(B, transit("10.5.0.1", "10.5.0.2", 4), p2p("4.4.4.4", "10.0.0.1", 5)),
+        router(C, transit("10.5.0.1", "10.5.0.3", 4), p2p("4.4.4.4", "10.0.0.5", 5)),
+        router("4.4.4.4", p2p(B, "10.0.0.2", 5), p2p(C, "10.0.0.6", 5)),
+        network("10.5.0.1", 24, A, [A, B, C]),
+    )
+    hops = towards(t, 3, 0)
+    keys = t.links.keys
+    assert [str(keys[row]) for row in hops.out] == [f"{A}:10.5.0.1"] * 2
+    assert sorted(str(keys[row]) for row in hops.into) == [f"{B}:10.5.0.2", f"{C}:10.5.0.3"]
+    assert sorted(hops.router.tolist()) == [1, 2]
+    assert towards(t, 4, 3).router.tolist() == [1, 2]  # to the LAN: over the routers on it
+    assert towards(t, 4, 0).router.tolist() == [END] and towards(t, 4, 4).router.tolist() == []
 
 
 def test_zero_cost_virtual_links_do_not_circle() -> None:
@@ -109,8 +125,7 @@ def test_mesh_of_12870_equal_paths_costs_its_links_only() -> None:
     share = row.toarray()[0, : len(t.links)]
     assert share.max() == 1.0 and np.isclose(share[t.links.vertex == 0].sum(), 1)
     # states never outnumber the vertices: what makes it polynomial
-    found = one_sink(t.n_vertices - 1)
-    hops = next_hops(t.edges, t.n_routers, found, Distances(t.edges, t.n_vertices).to(found.vertex))
-    zero = np.zeros(1, dtype=np.int64)
-    levels = push(t.edges, hops, zero, zero, zero, None, len(t.links))
-    assert len(levels) == 17 and max(len(level.moved_pair) for level in levels) <= 16
+    graph, node, _ = paths.mesh(np.array([0]), np.array([prefix]))
+    levels, circles = graph.push(np.zeros(1, dtype=np.int64), node, None)
+    assert circles == 0 and len(graph.key) == 81
+    assert len(levels) == 17 and max(len(level.pair) for level in levels) <= 16
