@@ -14,11 +14,16 @@ since one bad stub must not hide a router: whoever turns it into a prefix asks `
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from collections.abc import Callable
+from itertools import starmap
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ospf.errors import OspfDecodeError, OspfEncodeError
-from ospf.wire import Cursor, Octets, mask_length
+from ospf.wire import Cursor, Octets, is_lsa_intact, mask_length
+from ospf.wire import fletcher16 as fletcher16
+from ospf.wire import lsa_checksum as lsa_checksum
 
 ROUTER, NETWORK, SUMMARY_NETWORK, SUMMARY_ASBR, AS_EXTERNAL, NSSA_EXTERNAL = 1, 2, 3, 4, 5, 7
 OPAQUE_LINK, OPAQUE_AREA, OPAQUE_AS = 9, 10, 11
@@ -33,12 +38,12 @@ INITIAL_SEQUENCE = -0x7FFFFFFF  # 0x80000001
 MAX_SEQUENCE = 0x7FFFFFFF
 OPTION_E, OPTION_MC, OPTION_NP, OPTION_L, OPTION_DC, OPTION_O = 0x02, 0x04, 0x08, 0x10, 0x20, 0x40
 HEADER_LENGTH = 20
+LINKS_AT = 24  # where a router-LSA's first link begins
 
 Key = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class LsaHeader:
+class LsaHeader(Struct, frozen=True, gc=False):
     """RFC 2328 A.4.1; addresses as host-order integers, `sequence` signed."""
 
     age: int
@@ -51,34 +56,29 @@ class LsaHeader:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class RouterLink:
+class RouterLink(Struct, frozen=True, gc=False):
     link_id: int
     link_data: int
     type: int
     metric: int
 
 
-@dataclass(frozen=True, slots=True)
-class RouterLsa:
+class RouterLsa(Struct, frozen=True, gc=False):
     flags: int
     links: tuple[RouterLink, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkLsa:
+class NetworkLsa(Struct, frozen=True, gc=False):
     mask: int
     attached: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryLsa:
+class SummaryLsa(Struct, frozen=True, gc=False):
     mask: int
     metric: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalLsa:
+class ExternalLsa(Struct, frozen=True, gc=False):
     mask: int
     metric: int
     type2: bool
@@ -86,21 +86,18 @@ class ExternalLsa:
     tag: int
 
 
-@dataclass(frozen=True, slots=True)
-class OpaqueLsa:
+class OpaqueLsa(Struct, frozen=True, gc=False):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownLsa:
+class UnknownLsa(Struct, frozen=True, gc=False):
     data: bytes
 
 
 Body = RouterLsa | NetworkLsa | SummaryLsa | ExternalLsa | OpaqueLsa | UnknownLsa
 
 
-@dataclass(frozen=True, slots=True)
-class Lsa:
+class Lsa(Struct, frozen=True, gc=False):
     header: LsaHeader
     body: Body
     raw: bytes
@@ -113,37 +110,31 @@ class Lsa:
 
 _HEADER = struct.Struct("!HBBIIiHH")
 _LINK = struct.Struct("!IIBBH")
+_LINK_NO_TOS = struct.Struct("!IIBxH")
 _ROUTER = struct.Struct("!BBH")
-_WORD = struct.Struct("!I")
 _TWO_WORDS = struct.Struct("!II")
 _EXTERNAL = struct.Struct("!IIII")
 
 
-def fletcher16(data: Octets) -> tuple[int, int]:
-    """The two sums of RFC 905 annex B over `data`, modulo 255; both 0 over an intact LSA minus its age."""
-    return sum(data) % 255, sum(accumulate(data)) % 255
-
-
-def lsa_checksum(raw: Octets | bytearray) -> int:
-    """The checksum that belongs into a whole LSA (header included); octets 16-17 themselves are ignored."""
-    # RFC 2328 12.1.7: everything but the age field; RFC 905 annex B.
-    body = bytes(raw[2:16]) + b"\0\0" + bytes(raw[18:])
-    c0, c1 = fletcher16(body)
-    x = ((len(body) - 15) * c0 - c1) % 255
-    y = (510 - c0 - x) % 255
-    return (x or 255) << 8 | (y or 255)
+# By LSA length: unpacks header, flags and every link but its TOS count; the number of links; their TOS counts.
+_PLAIN_ROUTERS: dict[int, tuple[Callable[[bytes], tuple[int, ...]], int, bytes]] = {
+    LINKS_AT + 12 * count: (struct.Struct("!HBBIIiHHBxH" + "IIBxH" * count).unpack, count, bytes(count))
+    for count in range(33)
+}
 
 
 def decode_header(data: Octets) -> LsaHeader:
     """The 20 octets of RFC 2328 A.4.1, unchecked but for their number."""
     if len(data) < HEADER_LENGTH:
         raise OspfDecodeError(f"LSA header: {len(data)} octets")
-    return _decode_header(data)
+    return LsaHeader(*_HEADER.unpack_from(data))
 
 
-def _decode_header(data: Octets) -> LsaHeader:
-    age, options, kind, link_state_id, router, sequence, checksum, length = _HEADER.unpack_from(data)
-    return LsaHeader(age, options, kind, link_state_id, router, sequence, checksum, length)
+def decode_headers(data: Octets, what: str) -> tuple[LsaHeader, ...]:
+    """LSA headers one behind the other; OspfDecodeError, beginning with `what`, if the last one is cut."""
+    if len(data) % HEADER_LENGTH:
+        raise OspfDecodeError(f"{what}: {len(data)} octets of LSA headers")
+    return tuple(starmap(LsaHeader, _HEADER.iter_unpack(data)))
 
 
 def encode_header(header: LsaHeader) -> bytes:
@@ -169,81 +160,110 @@ def decode_lsa(data: Octets) -> Lsa:
     Refuses a broken length or checksum (also checksum 0: RFC 2328 12.1.7 knows no LSA without one), and the
     sequence number 0x80000000, which is reserved (12.1.6).
     """
-    header = decode_header(data)
-    length = header.length
-    if length != len(data):
-        raise OspfDecodeError(f"LSA length {length}, {len(data)} octets given")
-    if length & 3:
-        raise OspfDecodeError(f"LSA length {length} is not a multiple of 4")
+    raw = bytes(data)
+    if len(raw) < HEADER_LENGTH:
+        raise OspfDecodeError(f"LSA header: {len(raw)} octets")
+    length = raw[18] << 8 | raw[19]
+    if length != len(raw):
+        raise OspfDecodeError(f"LSA length {length}, {len(raw)} octets given")
+    return decode_framed_lsa(raw)
+
+
+def decode_framed_lsa(raw: bytes) -> Lsa:
+    """`decode_lsa` of octets that are known to be as many as their length field says, at least a header."""
+    size = len(raw)
+    if size & 3:
+        raise OspfDecodeError(f"LSA length {size} is not a multiple of 4")
+    if not is_lsa_intact(raw):
+        raise OspfDecodeError("LSA checksum" if raw[16] or raw[17] else "LSA checksum 0")
+    body: Body | None = None
+    if raw[3] == ROUTER and size in _PLAIN_ROUTERS:
+        # The usual router-LSA, without TOS metrics, in one unpacking: twice as fast as field by field.
+        unpack, count, no_tos = _PLAIN_ROUTERS[size]
+        fields = unpack(raw)
+        if fields[9] == count and raw[LINKS_AT + 9 :: _LINK.size] == no_tos:
+            header = LsaHeader(*fields[:8])
+            field = iter(fields[10:])
+            body = RouterLsa(fields[8], tuple(map(RouterLink, field, field, field, field)))
+    if body is None:
+        header = LsaHeader(*_HEADER.unpack_from(raw))
+        decode_body = _BODIES.get(header.type)
+        body = decode_body(raw) if decode_body else UnknownLsa(raw[HEADER_LENGTH:])
     if header.checksum == 0:
         raise OspfDecodeError("LSA checksum 0")
-    raw = bytes(data)
-    if fletcher16(raw[2:]) != (0, 0):
-        raise OspfDecodeError("LSA checksum")
     if header.sequence == -0x80000000:
         raise OspfDecodeError("LSA sequence number is the reserved one")
-    return Lsa(header, _decode_body(header, memoryview(raw)[HEADER_LENGTH:]), raw)
+    return Lsa(header, body, raw)
 
 
-def _decode_body(header: LsaHeader, data: memoryview) -> Body:
-    kind = header.type
-    if kind == ROUTER:
-        return _decode_router(data)
-    if kind == NETWORK:
-        return _decode_network(data)
-    if kind in (SUMMARY_NETWORK, SUMMARY_ASBR):
-        return _decode_summary(kind, data)
-    if kind in (AS_EXTERNAL, NSSA_EXTERNAL):
-        return _decode_external(data)
-    if kind in (OPAQUE_LINK, OPAQUE_AREA, OPAQUE_AS):
-        return OpaqueLsa(bytes(data))
-    return UnknownLsa(bytes(data))
-
-
-def _decode_router(data: memoryview) -> RouterLsa:
+def _decode_router(raw: bytes) -> RouterLsa:
     # RFC 2328 A.4.2
-    cursor = Cursor(data)
+    cursor = Cursor(memoryview(raw)[HEADER_LENGTH:])
     flags, _, count = cursor.pull(_ROUTER, "router-LSA")
-    if count * _LINK.size == cursor.remaining:
-        # The usual case: no TOS metrics, so the links are one array.
-        rows = list(_LINK.iter_unpack(cursor.take(cursor.remaining, "router links")))
-        if not any(tos for _, _, _, tos, _ in rows):
-            return RouterLsa(flags, tuple(RouterLink(i, d, kind, metric) for i, d, kind, _, metric in rows))
+    if count * _LINK.size != cursor.remaining:
+        return RouterLsa(flags, _links_with_tos(cursor, count))
+    if any(raw[LINKS_AT + 9 :: _LINK.size]):
         raise OspfDecodeError("router-LSA: TOS metrics run past the end")
+    return RouterLsa(flags, tuple(starmap(RouterLink, _LINK_NO_TOS.iter_unpack(raw[LINKS_AT:]))))
+
+
+def _links_with_tos(cursor: Cursor, count: int) -> tuple[RouterLink, ...]:
     links = []
     for _ in range(count):
         link_id, link_data, kind, tos, metric = cursor.pull(_LINK, "router link")
         cursor.take(4 * tos, "router link TOS metrics")
         links.append(RouterLink(link_id, link_data, kind, metric))
     cursor.finish("router-LSA")
-    return RouterLsa(flags, tuple(links))
+    return tuple(links)
 
 
-def _decode_network(data: memoryview) -> NetworkLsa:
+def _decode_network(raw: bytes) -> NetworkLsa:
     # RFC 2328 A.4.3: at least the designated router itself is attached
-    if len(data) < 8:
-        raise OspfDecodeError(f"network-LSA body of {len(data)} octets")
-    mask = _checked_mask(_WORD.unpack_from(data)[0], "network-LSA")
-    return NetworkLsa(mask, tuple(word for (word,) in _WORD.iter_unpack(data[4:])))
+    if len(raw) < HEADER_LENGTH + 8:
+        raise OspfDecodeError(f"network-LSA body of {len(raw) - HEADER_LENGTH} octets")
+    mask, *attached = struct.unpack(f"!{len(raw) - HEADER_LENGTH >> 2}I", raw[HEADER_LENGTH:])
+    return NetworkLsa(_checked_mask(mask, "network-LSA"), tuple(attached))
 
 
-def _decode_summary(kind: int, data: memoryview) -> SummaryLsa:
-    # RFC 2328 A.4.4: mask, metric, then TOS metrics of 4 octets
-    if len(data) < 8:
-        raise OspfDecodeError(f"summary-LSA body of {len(data)} octets")
-    mask, metric = _TWO_WORDS.unpack_from(data)
-    if kind == SUMMARY_NETWORK:  # in type 4 the mask means nothing
-        _checked_mask(mask, "summary-LSA")
+def _decode_summary_network(raw: bytes) -> SummaryLsa:
+    body = _decode_summary_asbr(raw)
+    _checked_mask(body.mask, "summary-LSA")
+    return body
+
+
+def _decode_summary_asbr(raw: bytes) -> SummaryLsa:
+    # RFC 2328 A.4.4: mask, metric, then TOS metrics of 4 octets; in type 4 the mask means nothing
+    if len(raw) < HEADER_LENGTH + 8:
+        raise OspfDecodeError(f"summary-LSA body of {len(raw) - HEADER_LENGTH} octets")
+    mask, metric = _TWO_WORDS.unpack_from(raw, HEADER_LENGTH)
     return SummaryLsa(mask, metric & 0xFFFFFF)
 
 
-def _decode_external(data: memoryview) -> ExternalLsa:
+def _decode_external(raw: bytes) -> ExternalLsa:
     # RFC 2328 A.4.5: mask, then one or more entries of 12 octets, the first for TOS 0
-    if len(data) < 16 or (len(data) - 4) % 12:
-        raise OspfDecodeError(f"external-LSA body of {len(data)} octets")
-    mask, metric, forwarding, tag = _EXTERNAL.unpack_from(data)
+    size = len(raw) - HEADER_LENGTH
+    if size < 16 or (size - 4) % 12:
+        raise OspfDecodeError(f"external-LSA body of {size} octets")
+    mask, metric, forwarding, tag = _EXTERNAL.unpack_from(raw, HEADER_LENGTH)
     _checked_mask(mask, "external-LSA")
-    return ExternalLsa(mask, metric & 0xFFFFFF, bool(metric & 0x80000000), forwarding, tag)
+    return ExternalLsa(mask, metric & 0xFFFFFF, metric >= 0x80000000, forwarding, tag)
+
+
+def _decode_opaque(raw: bytes) -> OpaqueLsa:
+    return OpaqueLsa(raw[HEADER_LENGTH:])
+
+
+_BODIES: dict[int, Callable[[bytes], Body]] = {
+    ROUTER: _decode_router,
+    NETWORK: _decode_network,
+    SUMMARY_NETWORK: _decode_summary_network,
+    SUMMARY_ASBR: _decode_summary_asbr,
+    AS_EXTERNAL: _decode_external,
+    NSSA_EXTERNAL: _decode_external,
+    OPAQUE_LINK: _decode_opaque,
+    OPAQUE_AREA: _decode_opaque,
+    OPAQUE_AS: _decode_opaque,
+}
 
 
 def _checked_mask(mask: int, what: str) -> int:
@@ -293,11 +313,10 @@ def encode_lsa(
     length = HEADER_LENGTH + len(octets)
     if length > 0xFFFF:
         raise OspfEncodeError(f"LSA of {length} octets")
-    header = LsaHeader(age, options, type, link_state_id, advertising_router, sequence, 0, length)
-    raw = bytearray(encode_header(header) + octets)
-    checksum = lsa_checksum(raw)
-    raw[16:18] = checksum.to_bytes(2, "big")
-    return Lsa(replace(header, checksum=checksum), body, bytes(raw))
+    blank = LsaHeader(age, options, type, link_state_id, advertising_router, sequence, 0, length)
+    checksum = lsa_checksum(encode_header(blank) + octets)
+    header = LsaHeader(age, options, type, link_state_id, advertising_router, sequence, checksum, length)
+    return Lsa(header, body, encode_header(header) + octets)
 
 
 def with_age(lsa: Lsa, age: int) -> Lsa:

@@ -14,10 +14,11 @@ length field leaves no way to find the next LSA is the rest of the packet given 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ospf.errors import OspfDecodeError, OspfEncodeError
-from ospf.lsa import HEADER_LENGTH, Key, Lsa, LsaHeader, decode_header, decode_lsa, encode_header
+from ospf.lsa import HEADER_LENGTH, Key, Lsa, LsaHeader, decode_framed_lsa, decode_headers, encode_header
 from ospf.wire import Cursor, Octets, internet_checksum
 
 HELLO, DATABASE_DESCRIPTION, LINK_STATE_REQUEST, LINK_STATE_UPDATE, LINK_STATE_ACK = 1, 2, 3, 4, 5
@@ -37,8 +38,7 @@ _WORD = struct.Struct("!I")
 _IP = struct.Struct("!BBHHHBBHII")
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(Struct, frozen=True, gc=False):
     """RFC 2328 A.3.2; times in seconds (hello_interval 0: sub-second hellos), `neighbors` router ids."""
 
     mask: int
@@ -51,8 +51,7 @@ class Hello:
     neighbors: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseDescription:
+class DatabaseDescription(Struct, frozen=True, gc=False):
     """RFC 2328 A.3.3; `flags` of DD_INIT, DD_MORE, DD_MASTER, `mtu` in octets."""
 
     mtu: int
@@ -62,23 +61,20 @@ class DatabaseDescription:
     headers: tuple[LsaHeader, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LinkStateRequest:
+class LinkStateRequest(Struct, frozen=True, gc=False):
     """RFC 2328 A.3.4."""
 
     keys: tuple[Key, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LinkStateUpdate:
+class LinkStateUpdate(Struct, frozen=True, gc=False):
     """RFC 2328 A.3.5; `refused` holds one reason per LSA that was not intact (always empty when encoding)."""
 
     lsas: tuple[Lsa, ...]
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LinkStateAck:
+class LinkStateAck(Struct, frozen=True, gc=False):
     """RFC 2328 A.3.6."""
 
     headers: tuple[LsaHeader, ...]
@@ -87,8 +83,7 @@ class LinkStateAck:
 PacketBody = Hello | DatabaseDescription | LinkStateRequest | LinkStateUpdate | LinkStateAck
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(Struct, frozen=True, gc=False):
     """One OSPF packet: who sent it in which area, how it was authenticated, and what it says."""
 
     router_id: int
@@ -99,27 +94,27 @@ class Packet:
 
 def decode_packet(payload: Octets) -> Packet:
     """One OSPF packet, i.e. an IP payload of protocol 89. OspfDecodeError on anything else."""
-    view = memoryview(payload)
-    if len(view) < PACKET_HEADER_LENGTH:
-        raise OspfDecodeError(f"packet of {len(view)} octets")
-    version, kind, length, router_id, area, _, auth_type = _PACKET_HEADER.unpack_from(view)
+    octets = bytes(payload)
+    if len(octets) < PACKET_HEADER_LENGTH:
+        raise OspfDecodeError(f"packet of {len(octets)} octets")
+    version, kind, length, router_id, area, _, auth_type = _PACKET_HEADER.unpack_from(octets)
     if version != 2:
         raise OspfDecodeError(f"OSPF version {version}")
-    if not PACKET_HEADER_LENGTH <= length <= len(view):
-        raise OspfDecodeError(f"packet length {length}, {len(view)} octets given")
-    view = view[:length]
+    if not PACKET_HEADER_LENGTH <= length <= len(octets):
+        raise OspfDecodeError(f"packet length {length}, {len(octets)} octets given")
+    said = octets[PACKET_HEADER_LENGTH:length]
     # RFC 2328 D.4: types 0 and 1 carry a checksum that leaves out the 64-bit authentication field.
     if auth_type in (AUTH_NONE, AUTH_SIMPLE):
-        if internet_checksum(bytes(view[:16]) + bytes(view[PACKET_HEADER_LENGTH:])) != 0:
+        if internet_checksum(octets[:16] + said) != 0:
             raise OspfDecodeError("packet checksum")
     elif auth_type not in (AUTH_CRYPTOGRAPHIC, AUTH_EXTENDED):
         raise OspfDecodeError(f"authentication type {auth_type}")
     if router_id == 0:
         raise OspfDecodeError("router id 0.0.0.0")
-    return Packet(router_id, area, auth_type, _decode_body(kind, view[PACKET_HEADER_LENGTH:]))
+    return Packet(router_id, area, auth_type, _decode_body(kind, said))
 
 
-def _decode_body(kind: int, data: memoryview) -> PacketBody:
+def _decode_body(kind: int, data: bytes) -> PacketBody:
     if kind == HELLO:
         return _decode_hello(data)
     if kind == DATABASE_DESCRIPTION:
@@ -131,11 +126,11 @@ def _decode_body(kind: int, data: memoryview) -> PacketBody:
     if kind == LINK_STATE_UPDATE:
         return _decode_update(data)
     if kind == LINK_STATE_ACK:
-        return LinkStateAck(_decode_headers(data, "link state acknowledgment"))
+        return LinkStateAck(decode_headers(data, "link state acknowledgment"))
     raise OspfDecodeError(f"packet type {kind}")
 
 
-def _decode_hello(data: memoryview) -> Hello:
+def _decode_hello(data: bytes) -> Hello:
     cursor = Cursor(data)
     mask, hello_interval, options, priority, dead_interval, dr, bdr = cursor.pull(_HELLO, "hello")
     rest = cursor.take(cursor.remaining, "hello")
@@ -145,40 +140,36 @@ def _decode_hello(data: memoryview) -> Hello:
     return Hello(mask, hello_interval, options, priority, dead_interval, dr, bdr, neighbors)
 
 
-def _decode_dd(data: memoryview) -> DatabaseDescription:
+def _decode_dd(data: bytes) -> DatabaseDescription:
     cursor = Cursor(data)
     mtu, options, flags, sequence = cursor.pull(_DD, "database description")
-    headers = _decode_headers(cursor.take(cursor.remaining, "database description"), "database description")
+    headers = decode_headers(cursor.take(cursor.remaining, "database description"), "database description")
     return DatabaseDescription(mtu, options, flags, sequence, headers)
 
 
-def _decode_headers(data: memoryview, what: str) -> tuple[LsaHeader, ...]:
-    if len(data) % HEADER_LENGTH:
-        raise OspfDecodeError(f"{what}: {len(data)} octets of LSA headers")
-    return tuple(decode_header(data[at : at + HEADER_LENGTH]) for at in range(0, len(data), HEADER_LENGTH))
-
-
-def _decode_update(data: memoryview) -> LinkStateUpdate:
-    cursor = Cursor(data)
-    (count,) = cursor.pull(_WORD, "link state update")
+def _decode_update(data: bytes) -> LinkStateUpdate:
+    if len(data) < _WORD.size:
+        raise OspfDecodeError(f"link state update: {_WORD.size} octets wanted, {len(data)} left")
+    (count,) = _WORD.unpack_from(data)
     lsas: list[Lsa] = []
     refused: list[str] = []
+    at, end = _WORD.size, len(data)
     # Each turn uses up at least a header, so that a count of 2^32 - 1 ends with the octets.
     for _ in range(count):
-        if cursor.remaining < HEADER_LENGTH:
-            refused.append(f"LSA header: {cursor.remaining} octets left")
+        if end - at < HEADER_LENGTH:
+            refused.append(f"LSA header: {end - at} octets left")
             return LinkStateUpdate(tuple(lsas), tuple(refused))
-        start = cursor.position
-        length = int.from_bytes(data[start + 18 : start + 20], "big")
-        if not HEADER_LENGTH <= length <= cursor.remaining:
-            refused.append(f"LSA length {length}, {cursor.remaining} octets left")
+        length = data[at + 18] << 8 | data[at + 19]
+        if not HEADER_LENGTH <= length <= end - at:
+            refused.append(f"LSA length {length}, {end - at} octets left")
             return LinkStateUpdate(tuple(lsas), tuple(refused))
         try:
-            lsas.append(decode_lsa(cursor.take(length, "LSA")))
+            lsas.append(decode_framed_lsa(data[at : at + length]))
         except OspfDecodeError as error:
             refused.append(error.reason)
-    if cursor.remaining:
-        refused.append(f"link state update: {cursor.remaining} octets left over")
+        at += length
+    if at < end:
+        refused.append(f"link state update: {end - at} octets left over")
     return LinkStateUpdate(tuple(lsas), tuple(refused))
 
 

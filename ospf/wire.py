@@ -1,4 +1,4 @@
-"""Octets on the wire: a bounds-checked cursor, the Internet checksum, masks.
+"""Octets on the wire: a bounds-checked cursor, the two checksums, masks.
 
 A length field opens a window and the window must be used up: `Cursor.window(n)` forbids reading past it
 and `finish()` demands that nothing is left. Whatever is wrong leaves as `OspfDecodeError`, never as
@@ -8,6 +8,7 @@ and `finish()` demands that nothing is left. Whatever is wrong leaves as `OspfDe
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -79,6 +80,44 @@ def internet_checksum(data: Octets) -> int:
     if number == 0:
         return 0xFFFF
     return 0xFFFF - (number % 0xFFFF or 0xFFFF)
+
+
+def fletcher16(data: Octets) -> tuple[int, int]:
+    """The two sums of RFC 905 annex B over `data`, modulo 255; both 0 over an intact LSA minus its age."""
+    total = _octet_sum(data)
+    return total % 255, (total + _moment(data, total)) % 255
+
+
+def is_lsa_intact(raw: bytes) -> bool:
+    """Whether the checksum of a whole LSA (version 2 or 3, header included) is right."""
+    covered = raw[2:]  # RFC 2328 12.1.7: everything but the age
+    total = zlib.adler32(covered, 0) & 0xFFFF if len(covered) <= SHORT else _octet_sum(covered)
+    return total % 255 == 0 and (int.from_bytes(covered) - total) % 65025 == 0
+
+
+def lsa_checksum(raw: Octets | bytearray) -> int:
+    """The checksum that belongs into a whole LSA (header included); octets 16-17 themselves are ignored."""
+    body = bytes(raw[2:16]) + b"\0\0" + bytes(raw[18:])
+    c0, c1 = fletcher16(body)
+    x = ((len(body) - 15) * c0 - c1) % 255
+    y = (510 - c0 - x) % 255
+    return (x or 255) << 8 | (y or 255)
+
+
+# Fletcher's second sum weighs every octet with its distance from the end. Read the octets as one number N in
+# base 256 = 1 + 255: since 256^k is 1 + 255 k modulo 255^2, N is (sum of octets) + 255 (sum of octet times k)
+# there, so that one division of a large integer does what a loop over the octets would. The plain sum must be
+# known exactly for that; the low half of Adler-32 is it, as long as it stays below its modulus of 65521.
+SHORT = 256  # octets whose sum cannot reach 65521
+
+
+def _octet_sum(data: Octets) -> int:
+    return sum(zlib.adler32(data[at : at + SHORT], 0) & 0xFFFF for at in range(0, len(data), SHORT))
+
+
+def _moment(data: Octets, total: int) -> int:
+    """Sum of every octet times the number of octets behind it, modulo 255; `total` is their plain sum."""
+    return (int.from_bytes(data, "big") - total) % 65025 // 255
 
 
 def mask_length(mask: int) -> int:

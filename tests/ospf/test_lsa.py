@@ -1,8 +1,8 @@
 import random
 import struct
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from ospf.errors import OspfDecodeError, OspfEncodeError
 from ospf.lsa import (

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ospf.lsa import (
     DO_NOT_AGE,
