@@ -74,7 +74,7 @@ def test_unchanged_lsas_are_not_read_again() -> None:
         fresh = {id(each) for each in now} - {id(each) for each in lsas}
         read: list[int] = []
 
-        def reader(each: Lsa) -> tuple[int, ...]:
+        def reader(each: Lsa, read: list[int] = read) -> tuple[int, ...]:
             read.append(id(each))
             return external_numbers(each)
 

@@ -25,7 +25,8 @@ def test_by_type() -> None:
     found = read(
         router(R1), lan, summary("10.0.0.0/8", R1, 1), asbr_summary(R3, R1, 1), external("0.0.0.0/0", R1, 1),
         external("0.0.0.0/0", R1, 1, kind=7), lsa(10, 1 << 24, ip(R1), OpaqueLsa(b"")),
-        lsa(10, 4 << 24, ip(R1), OpaqueLsa(b"")), lsa(6, 1, ip(R1), UnknownLsa(b"")), lsa(1, ip(R2), ip(R2), UnknownLsa(b"")),
+        lsa(10, 4 << 24, ip(R1), OpaqueLsa(b"")), lsa(6, 1, ip(R1), UnknownLsa(b"")),
+        lsa(1, ip(R2), ip(R2), UnknownLsa(b"")),
         lsa(3, 5, ip(R2), UnknownLsa(b"")),
     )  # fmt: skip
     assert list(found.routers) == [ip(R1)] and list(found.networks) == [(ip("10.5.0.1"), ip(R1))]

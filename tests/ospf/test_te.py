@@ -172,8 +172,11 @@ def test_tshark_reads_the_same_numbers() -> None:
     command = [tshark, "-r", str(CAPTURE), "-T", "json", "-Y", "ospf.msg == 4"]
     text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     seen: dict[str, list[str]] = {}
+    capability = False  # what else tshark calls "pri": the switching capability's (RFC 4203 1.4)
     for name, value in re.findall(r'"ospf\.mpls\.(\w+)": "([^"]*)"', text):
-        seen.setdefault(name, []).append(value)
+        capability = name == "switching_type" or (capability and name != "linktype")
+        if not capability:
+            seen.setdefault(name, []).append(value)
     lsas = captured()
     links = [each for one in lsas for each in te_links(one)[0]]
     assert links and all(te_links(one)[1] == 0 for one in lsas)
