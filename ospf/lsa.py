@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ospf.errors import OspfDecodeError, OspfEncodeError
-from ospf.wire import Cursor, Octets, is_lsa_intact, mask_length
+from ospf.wire import Cursor, Octets, is_lsa_intact, length_mask
 from ospf.wire import fletcher16 as fletcher16
 from ospf.wire import lsa_checksum as lsa_checksum
 
@@ -114,6 +114,7 @@ _LINK_NO_TOS = struct.Struct("!IIBxH")
 _ROUTER = struct.Struct("!BBH")
 _TWO_WORDS = struct.Struct("!II")
 _EXTERNAL = struct.Struct("!IIII")
+_MASKS = frozenset(map(length_mask, range(33)))
 
 
 # By LSA length: unpacks header, flags and every link but its TOS count; the number of links; their TOS counts.
@@ -219,33 +220,40 @@ def _links_with_tos(cursor: Cursor, count: int) -> tuple[RouterLink, ...]:
 
 def _decode_network(raw: bytes) -> NetworkLsa:
     # RFC 2328 A.4.3: at least the designated router itself is attached
-    if len(raw) < HEADER_LENGTH + 8:
-        raise OspfDecodeError(f"network-LSA body of {len(raw) - HEADER_LENGTH} octets")
-    mask, *attached = struct.unpack(f"!{len(raw) - HEADER_LENGTH >> 2}I", raw[HEADER_LENGTH:])
-    return NetworkLsa(_checked_mask(mask, "network-LSA"), tuple(attached))
+    size = len(raw)
+    if size < HEADER_LENGTH + 8:
+        raise OspfDecodeError(f"network-LSA body of {size - HEADER_LENGTH} octets")
+    words = struct.unpack_from(f"!{size - HEADER_LENGTH >> 2}I", raw, HEADER_LENGTH)
+    if words[0] not in _MASKS:
+        raise OspfDecodeError(f"network-LSA: mask {words[0]:#010x} has holes")
+    return NetworkLsa(words[0], words[1:])
 
 
 def _decode_summary_network(raw: bytes) -> SummaryLsa:
-    body = _decode_summary_asbr(raw)
-    _checked_mask(body.mask, "summary-LSA")
-    return body
-
-
-def _decode_summary_asbr(raw: bytes) -> SummaryLsa:
-    # RFC 2328 A.4.4: mask, metric, then TOS metrics of 4 octets; in type 4 the mask means nothing
+    # RFC 2328 A.4.4: mask, metric, then TOS metrics of 4 octets
     if len(raw) < HEADER_LENGTH + 8:
         raise OspfDecodeError(f"summary-LSA body of {len(raw) - HEADER_LENGTH} octets")
     mask, metric = _TWO_WORDS.unpack_from(raw, HEADER_LENGTH)
+    if mask not in _MASKS:
+        raise OspfDecodeError(f"summary-LSA: mask {mask:#010x} has holes")
+    return SummaryLsa(mask, metric & 0xFFFFFF)
+
+
+def _decode_summary_asbr(raw: bytes) -> SummaryLsa:
+    if len(raw) < HEADER_LENGTH + 8:
+        raise OspfDecodeError(f"summary-LSA body of {len(raw) - HEADER_LENGTH} octets")
+    mask, metric = _TWO_WORDS.unpack_from(raw, HEADER_LENGTH)  # the mask means nothing
     return SummaryLsa(mask, metric & 0xFFFFFF)
 
 
 def _decode_external(raw: bytes) -> ExternalLsa:
     # RFC 2328 A.4.5: mask, then one or more entries of 12 octets, the first for TOS 0
-    size = len(raw) - HEADER_LENGTH
-    if size < 16 or (size - 4) % 12:
-        raise OspfDecodeError(f"external-LSA body of {size} octets")
+    size = len(raw)
+    if size < HEADER_LENGTH + 16 or (size - HEADER_LENGTH - 4) % 12:
+        raise OspfDecodeError(f"external-LSA body of {size - HEADER_LENGTH} octets")
     mask, metric, forwarding, tag = _EXTERNAL.unpack_from(raw, HEADER_LENGTH)
-    _checked_mask(mask, "external-LSA")
+    if mask not in _MASKS:
+        raise OspfDecodeError(f"external-LSA: mask {mask:#010x} has holes")
     return ExternalLsa(mask, metric & 0xFFFFFF, metric >= 0x80000000, forwarding, tag)
 
 
@@ -264,12 +272,6 @@ _BODIES: dict[int, Callable[[bytes], Body]] = {
     OPAQUE_AREA: _decode_opaque,
     OPAQUE_AS: _decode_opaque,
 }
-
-
-def _checked_mask(mask: int, what: str) -> int:
-    if mask_length(mask) < 0:
-        raise OspfDecodeError(f"{what}: mask {mask:#010x} has holes")
-    return mask
 
 
 def encode_body(body: Body) -> bytes:
