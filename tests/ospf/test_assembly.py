@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from ospf.areas import NORMAL, NSSA, STUB_AREA, AreaDatabase, Border
 from ospf.links import LinkKey

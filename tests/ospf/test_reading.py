@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ospf.areas import NORMAL, NSSA, STUB_AREA, AreaDatabase
 from ospf.lsa import MAX_AGE, Lsa, OpaqueLsa, UnknownLsa

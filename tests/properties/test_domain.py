@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ospf.areas import AreaDatabase
 from ospf.lsa import MAX_AGE, ExternalLsa, Lsa, NetworkLsa, OpaqueLsa, RouterLsa, SummaryLsa
