@@ -17,8 +17,8 @@ U8 = NDArray[np.uint64]
 _ODD = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
 
 
-def _mix(value: U8, salt: int) -> U8:
-    """Scatter bits (splitmix64)."""
+def mix(value: U8, salt: int) -> U8:
+    """The bits of 64-bit words scattered (splitmix64)."""
     with np.errstate(over="ignore"):
         x = value + np.uint64(salt * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
         x = (x ^ (x >> np.uint64(30))) * _ODD[1]
@@ -27,15 +27,24 @@ def _mix(value: U8, salt: int) -> U8:
         return mixed
 
 
-def words(topology: Topology) -> list[I8]:
-    """What every offer says, as columns of integers."""
+def _numbers(addresses: NDArray[np.generic]) -> I8:
+    """The addresses themselves; of IPv6, which are Python integers, a number for each."""
+    if addresses.dtype != object:
+        return addresses.astype(np.int64)
+    numbers: I8 = np.unique(addresses, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return numbers
+
+
+def words(topology: Topology, rows: I8 | None = None) -> list[I8]:
+    """What every offer says, as columns of integers; `rows` gives new numbers to link rows."""
     t = topology.offers
+    link = t.link if rows is None else np.append(rows, -1)[t.link]
     first = t.kind.astype(np.int64) << 56 | t.flags.astype(np.int64) << 48 | t.metric2.astype(np.int64)
     return [
         first,
         (t.area.astype(np.int64) + 1) << 32 | (t.vertex.astype(np.int64) + 1),
-        t.cost.astype(np.int64) << 28 | (t.link.astype(np.int64) + 1),
-        t.asbr.astype(np.int64) << 32 | t.forwarding.astype(np.int64),
+        t.cost.astype(np.int64) << 28 | (link.astype(np.int64) + 1),
+        t.asbr.astype(np.int64) << 32 | _numbers(t.forwarding),
     ]
 
 
@@ -49,12 +58,12 @@ def groups(topology: Topology) -> tuple[I8, I8]:
     start = offers.start.astype(np.int64)
     count = np.diff(start)
     place = np.arange(len(offers)) - np.repeat(start[:-1], count)
-    total = _mix(place.astype(np.uint64), 1)
+    total = mix(place.astype(np.uint64), 1)
     for salt, column in enumerate(said, 2):
-        total = _mix(total ^ _mix(column.astype(np.uint64), salt), salt)
+        total = mix(total ^ mix(column.astype(np.uint64), salt), salt)
     default = prefixes.plen == 0
-    key = _mix((prefixes.parent.astype(np.int64) * 2 + default).astype(np.uint64), 9)
-    key = _mix(key ^ count.astype(np.uint64), 10)
+    key = mix((prefixes.parent.astype(np.int64) * 2 + default).astype(np.uint64), 9)
+    key = mix(key ^ count.astype(np.uint64), 10)
     some = np.flatnonzero(count)
     with np.errstate(over="ignore"):
         key[some] += np.add.reduceat(total, start[:-1][some]) if some.size else np.uint64(0)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,14 @@ METRIC_BITS = 32
 
 @dataclass(frozen=True, eq=False)
 class PrefixTable:
-    """P prefixes ordered by (network, plen); the attachments of prefix p are rows `start[p]:start[p + 1]`."""
+    """P prefixes ordered by (network, plen); the attachments of prefix p are rows `start[p]:start[p + 1]`.
+
+    IPv6 has its own (`ospf.v3.prefixes`), of another `family` and with a wider `network`; who asks `number`, `row` and
+    `longest` need not know.
+    """
+
+    family: ClassVar[int] = 4
+    host_length: ClassVar[int] = 32  # of a prefix that is one address
 
     network: NDArray[np.uint32]  # [P]
     plen: NDArray[np.uint8]  # [P]
@@ -79,6 +87,17 @@ class PrefixTable:
                 return lo
             lo += 1
         return -1
+
+    def number(self, row: int) -> int:
+        """The network of a row as an integer."""
+        return int(self.network[row])
+
+    def longest(self, address: int) -> int:
+        """Row of the longest prefix that contains the address, -1 none."""
+        row = int(np.searchsorted(self.network, np.uint32(address), "right")) - 1
+        while row >= 0 and (address ^ int(self.network[row])) >> (32 - int(self.plen[row])):
+            row = int(self.parent[row])
+        return row
 
 
 def parents(codes: I8) -> I4:

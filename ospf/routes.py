@@ -20,6 +20,7 @@ active area range, whose discard route nobody tells, looks the same and is skipp
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,7 +187,7 @@ class Routes:
             self.row_asbr[i] = self._asbr_subject[int(offers.asbr[i]), scope]
             address = int(offers.forwarding[i])
             if address not in matches:
-                matches[address] = longest_match(table.network, table.plen, self.parent, address)
+                matches[address] = table.longest(address)
             self.row_match[i] = matches[address]
 
     # Who delivers by itself
@@ -246,7 +247,7 @@ class Routes:
             match = int(self.row_match[rows[i]])
             router = int(offers.vertex[rows[i]])
             _, loopback = self.connected.find(np.array([match]), np.array([router]), n)
-            mine_too = loopback[0] > 0 and int(table.plen[match]) == 32
+            mine_too = loopback[0] > 0 and int(table.plen[match]) == table.host_length
             aimed[i] = match >= 0 and not mine_too and (owner is None or owner[0] != router)
         self.aimed_key, self.aimed_row = key[aimed].astype(np.int64), rows[aimed]
         key, rows = key[~aimed], rows[~aimed]
@@ -260,7 +261,7 @@ class Routes:
         at = np.flatnonzero(self.aimed_key[place] == key)
         row = self.aimed_row[place[at]]
         found, match = self._resolve(self.row_match[row], router[at])
-        address = self.topology.offers.forwarding[row].astype(np.int64)
+        address = whole(self.topology.offers.forwarding[row])
         ways = replace(found, node=at[found.node], prefix=match[found.node], forwarding=address[found.node])
         return at[found.kind != NO_ROUTE], ways
 
@@ -378,7 +379,7 @@ class Routes:
             where = found.area
             fits = np.where(seven[resolve], (found.kind == INTRA) & (where == nssa), self.normal[where] | found.hidden)
             costs[resolve[~fits]] = np.inf
-            address = offers.forwarding[row[resolve]].astype(np.int64)
+            address = whole(offers.forwarding[row[resolve]])
             more = [resolve[found.node], found.way_area, found.way_target, at_prefix[found.node], address[found.node]]
             ways = [np.concatenate(pair) for pair in zip(ways, more, strict=True)]
             extra = np.concatenate([extra, found.way_extra])
@@ -433,17 +434,14 @@ class Routes:
         return found, current
 
 
+def whole(addresses: NDArray[Any]) -> I8:
+    """A column of addresses to calculate with; those of IPv6 are Python integers and stay so."""
+    return addresses if addresses.dtype == object else addresses.astype(np.int64)
+
+
 def _least(key: F8, node: I8, begin: I8, count: I8, n: int) -> F8:
     best = np.full(n, np.inf)
     some = np.flatnonzero(count)
     if some.size:
         best[some] = np.minimum.reduceat(key, (np.cumsum(count) - count)[some])
     return best
-
-
-def longest_match(network: NDArray[np.uint32], plen: NDArray[np.uint8], parent: I8, address: int) -> int:
-    """Row of the longest prefix that contains the address, -1 none; prefixes ordered by (network, plen)."""
-    row = int(np.searchsorted(network, np.uint32(address), "right")) - 1
-    while row >= 0 and (address ^ int(network[row])) >> (32 - int(plen[row])):
-        row = int(parent[row])
-    return row

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ospf.forwarding import Forwarding
 from ospf.offers import EXT2, INTRA
-from ospf.routes import NO_ROUTE, Choice
+from ospf.routes import NO_ROUTE, Choice, whole
 from ospf.spf import END
 
 I8 = NDArray[np.int64]
@@ -71,7 +71,7 @@ def table(forwarding: Forwarding, vertex: int) -> tuple[Route, ...]:
             chosen = set(ranked[:most])
         found.append(
             Route(
-                network=int(prefixes.network[p]), plen=int(prefixes.plen[p]), route_type=int(kind[p]),
+                network=prefixes.number(p), plen=int(prefixes.plen[p]), route_type=int(kind[p]),
                 cost=int(cost[p]), type2_cost=int(metric2[p]) if kind[p] == EXT2 else 0,
                 area=forwarding.topology.areas[area].area if area >= 0 else None,
                 next_hops=tuple(sorted(chosen)), connected=bool(attached[p] or own[p]),
@@ -98,7 +98,7 @@ def _fill(forwarding: Forwarding, choice: Choice, prefix: I8, vertex: int, hops:
                 row = row if row >= 0 else _interface(forwarding, vertex, p)
                 hops[int(prefix[choice.node[way]])].add(NextHop(row, 0, 0))
     found, near = forwarding.way_hops(choice, router)
-    address = np.append(topology.links.address.astype(np.int64), 0)
+    address = np.append(whole(topology.links.address), 0)
     for node, out, into, other in zip(*(column.tolist() for column in found), strict=True):
         rid = int(topology.routers[other]) if other != END else 0
         hops[int(prefix[node])].add(NextHop(out, rid, int(address[into]) if other != END else 0))
@@ -120,8 +120,8 @@ def _interface(forwarding: Forwarding, vertex: int, prefix: int) -> int:
     links, prefixes = forwarding.topology.links, forwarding.topology.prefixes
     rows = np.flatnonzero(
         (links.vertex == vertex)
-        & (links.network == prefixes.network[prefix])
+        & (links.network == prefixes.number(prefix))
         & (links.plen == prefixes.plen[prefix])
-        & (prefixes.plen[prefix] < 32)
+        & (prefixes.plen[prefix] < prefixes.host_length)
     )
     return int(rows[0]) if rows.size else -1
