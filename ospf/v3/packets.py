@@ -8,8 +8,8 @@ The checksum covers the IPv6 addresses. Who decodes knows them; who encodes does
 link-local address), so `encode_packet` leaves the field 0 and whoever sends calls `with_checksum`.
 
 Where an RFC 7166 trailer follows, the packet's checksum says nothing (RFC 7166 4.2; routers send 0 or worse): it is
-the trailer that vouches for the packet, and only with a key. The listener learns `authenticated` and counts; it
-cannot speak there. The AT-bit stands in the options of Hello and DD alone, the other types inherit it from their
+the trailer that vouches for the packet, and only with a key. The listener learns AUTH_TRAILER and counts; it cannot
+speak there. The AT-bit stands in the options of Hello and DD alone, the other types inherit it from their
 neighbor (3): their trailer is known by its shape. Left out: verifying the trailer, and IPsec (RFC 4552: the
 authentication header is stepped over by `ospf.v3.ip6`, ESP cannot be read).
 
@@ -20,11 +20,10 @@ from __future__ import annotations
 
 import struct
 
-from msgspec import Struct
-
 from ospf.errors import OspfDecodeError, OspfEncodeError
 from ospf.lsa import HEADER_LENGTH, Lsa, LsaHeader
 from ospf.packets import (
+    AUTH_NONE,
     DATABASE_DESCRIPTION,
     HELLO,
     LINK_STATE_ACK,
@@ -34,7 +33,10 @@ from ospf.packets import (
     LinkStateAck,
     LinkStateRequest,
     LinkStateUpdate,
+    PacketBody,
 )
+from ospf.packets import Hello as HelloOfVersion2
+from ospf.packets import Packet as PacketOfVersion2
 from ospf.v3.ip6 import packet_checksum
 from ospf.v3.lsa import OPTION_AT, decode_header, decode_lsa, encode_header
 from ospf.wire import Cursor, Octets
@@ -50,30 +52,19 @@ _WORD = struct.Struct("!I")
 _TRAILER = struct.Struct("!HHHHQ")  # RFC 7166 4.1, before the digest
 
 
-class Hello(Struct, frozen=True, gc=False):
-    """RFC 5340 A.3.2; times in seconds, designated routers and `neighbors` are router ids."""
+class Hello(HelloOfVersion2, frozen=True, gc=False):
+    """RFC 5340 A.3.2: a Hello with `mask` 0, the sender's interface id, and router ids for the designated ones."""
 
-    interface: int
-    priority: int
-    options: int
-    hello_interval: int
-    dead_interval: int
-    designated_router: int
-    backup_designated_router: int
-    neighbors: tuple[int, ...] = ()
+    interface: int = 0
 
 
-PacketBody = Hello | DatabaseDescription | LinkStateRequest | LinkStateUpdate | LinkStateAck
+AUTH_TRAILER = 7166  # no number of the wire: there is no authentication type in an OSPFv3 header
 
 
-class Packet(Struct, frozen=True, gc=False):
-    """One OSPFv3 packet: who sent it in which area and instance, and what it says."""
+class Packet(PacketOfVersion2, frozen=True, gc=False):
+    """One OSPFv3 packet: `auth_type` AUTH_TRAILER for one with a trailer (that was not verified), else AUTH_NONE."""
 
-    router_id: int
-    area: int
-    instance_id: int
-    authenticated: bool  # by a trailer that was not verified
-    body: PacketBody
+    instance_id: int = 0
 
 
 def decode_packet(payload: Octets, source: int, destination: int) -> Packet:
@@ -95,7 +86,7 @@ def decode_packet(payload: Octets, source: int, destination: int) -> Packet:
     body = _decode_body(kind, view[PACKET_HEADER_LENGTH:])
     if authenticated and isinstance(body, Hello | DatabaseDescription) and not body.options & OPTION_AT:
         raise OspfDecodeError("an authentication trailer without the AT-bit")
-    return Packet(router_id, area, instance_id, authenticated, body)
+    return Packet(router_id, area, AUTH_TRAILER if authenticated else AUTH_NONE, body, instance_id)
 
 
 def _is_trailer(behind: memoryview) -> bool:
@@ -137,7 +128,7 @@ def _decode_hello(data: memoryview) -> Hello:
     if len(rest) & 3:
         raise OspfDecodeError(f"hello with {len(rest)} octets of neighbors")
     neighbors = tuple(router for (router,) in _WORD.iter_unpack(rest))
-    return Hello(interface, word >> 24, word & OPTIONS_MASK, hello_interval, dead_interval, dr, bdr, neighbors)
+    return Hello(0, hello_interval, word & OPTIONS_MASK, word >> 24, dead_interval, dr, bdr, neighbors, interface)
 
 
 def _decode_headers(data: memoryview, what: str) -> tuple[LsaHeader, ...]:
@@ -209,4 +200,6 @@ def _encode_body(body: PacketBody) -> tuple[int, bytes]:
         return LINK_STATE_REQUEST, b"".join(_REQUEST.pack(0, *key) for key in body.keys)
     if isinstance(body, LinkStateUpdate):
         return LINK_STATE_UPDATE, _WORD.pack(len(body.lsas)) + b"".join(lsa.raw for lsa in body.lsas)
-    return LINK_STATE_ACK, b"".join(map(encode_header, body.headers))
+    if isinstance(body, LinkStateAck):
+        return LINK_STATE_ACK, b"".join(map(encode_header, body.headers))
+    raise OspfEncodeError(f"{type(body).__name__} is none of OSPFv3")

@@ -47,19 +47,24 @@ class PrefixTable6(PrefixTable):
     """A PrefixTable whose `network` is uint64 [P, 2]: the high and the low half of each."""
 
     family: ClassVar[int] = 6
+    host_length: ClassVar[int] = ADDRESS_BITS
 
     def row(self, network: int, plen: int) -> int:
         """Row of exactly this prefix, -1 when absent."""
         at = self._position(network, plen) - 1
-        if at >= 0 and int(self.plen[at]) == plen and joined(*self.network[at]) == network:
+        if at >= 0 and int(self.plen[at]) == plen and self.number(at) == network:
             return at
         return -1
+
+    def number(self, row: int) -> int:
+        """The network of a row as an integer."""
+        return joined(*self.network[row])
 
     def longest(self, address: int) -> int:
         """Row of the longest prefix that contains the address, -1 when there is none."""
         at = self._position(address, ADDRESS_BITS) - 1
         while at >= 0:
-            if address & prefix_mask(int(self.plen[at])) == joined(*self.network[at]):
+            if address & prefix_mask(int(self.plen[at])) == self.number(at):
                 return at
             at = int(self.parent[at])
         return -1

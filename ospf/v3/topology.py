@@ -80,7 +80,7 @@ def build_domain_v3(
     `known` and `restarting` are taken for its sake: interface ids stand in the LSAs.
     """
     before = previous if isinstance(previous, Topology6) else None
-    return _Build(databases, instance, before).topology(version, time)
+    return _Build(databases, instance, before).topology(version, time, options)
 
 
 class _Build:
@@ -107,7 +107,7 @@ class _Build:
         self.rows = Rows()
         self.offers: list[Offer] = []
 
-    def topology(self, version: int, time: float) -> Topology6:
+    def topology(self, version: int, time: float, options: Options) -> Topology6:
         """Everything together."""
         asbrs = self._asbrs()
         for area in self.placed:
@@ -152,6 +152,7 @@ class _Build:
             asbr_offers=asbr_offers,
             borders=self._borders(),
             stub_routers=frozenset().union(*(inside.stub_routers for inside in self.insides)),
+            options=options,
             insides=self.insides,
             network_names=self.network_names,
         )

@@ -12,10 +12,10 @@ import pytest
 
 from ospf.errors import OspfDecodeError
 from ospf.lsa import LsaHeader, with_age
-from ospf.packets import DatabaseDescription, LinkStateAck, LinkStateRequest, LinkStateUpdate
+from ospf.packets import AUTH_NONE, DatabaseDescription, LinkStateAck, LinkStateRequest, LinkStateUpdate, PacketBody
 from ospf.v3 import lsa as v3
 from ospf.v3.ip6 import ALL_SPF_ROUTERS, build_ip6_packet, ip6_payload
-from ospf.v3.packets import Hello, Packet, PacketBody, decode_packet, encode_packet, with_checksum
+from ospf.v3.packets import AUTH_TRAILER, Hello, Packet, decode_packet, encode_packet, with_checksum
 from ospf.v3.prefix import Prefix, address6_number, address6_text, prefix6_text
 from ospf.wire import address_text
 from tests.ospf.v3_words import our_words, pcap_frames, read_with_tshark
@@ -47,7 +47,7 @@ LSAS = (
     lsa(v3.INTRA_AREA_PREFIX, v3.IntraAreaPrefixLsa(v3.ROUTER, 0, 8, (Prefix(1, 128, 2, 0), Prefix(0, 0, 0, 3)))),
 )
 ENCODED: tuple[PacketBody, ...] = (
-    Hello(7, 1, 0x13, 10, 40, 0x0A620001, 0x0A620002, (0x0A620001, 0x0A620002)),
+    Hello(0, 10, 0x13, 1, 40, 0x0A620001, 0x0A620002, (0x0A620001, 0x0A620002), 7),
     DatabaseDescription(1500, 0x13, 7, 12345),
     DatabaseDescription(1500, 0x13, 2, 12346, tuple(each.header for each in LSAS)),
     LinkStateRequest(tuple(each.key for each in LSAS)),
@@ -96,7 +96,7 @@ def test_the_trailer_of_rfc_7166_is_stepped_over() -> None:
     data = (CAPTURES / "ospf3_auth.pcapng").read_bytes()
     ip = data[0x70 + 14 : 0x70 + 142]  # the only packet block
     packet = decoded(ip)
-    assert packet.authenticated
+    assert packet.auth_type == AUTH_TRAILER
     assert our_words(packet) == EXPECTED["ospf3_auth.pcapng"][0]
     source, destination, payload = ip6_payload(ip)
     with pytest.raises(OspfDecodeError, match="checksum"):  # without its trailer the checksum counts, and is wrong
@@ -249,4 +249,4 @@ def test_tshark_reads_what_we_encode_as_we_do(tmp_path: Path) -> None:
     for complaint in ("alformed", "incorrect", "Expert Info", "[Bogus"):
         assert complaint not in text, [line for line in text.splitlines() if complaint in line]
     for body, theirs in zip(ENCODED, words, strict=True):
-        assert our_words(Packet(0x0A620002, 5, 3, False, body)) == theirs
+        assert our_words(Packet(0x0A620002, 5, AUTH_NONE, body, 3)) == theirs

@@ -9,16 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ospf.errors import OspfDecodeError, OspfEncodeError
-from ospf.packets import DatabaseDescription, LinkStateAck, LinkStateRequest, LinkStateUpdate
+from ospf.packets import (
+    AUTH_NONE,
+    DatabaseDescription,
+    LinkStateAck,
+    LinkStateRequest,
+    LinkStateUpdate,
+    PacketBody,
+)
+from ospf.packets import Hello as HelloOfVersion2
 from ospf.v3.ip6 import ALL_SPF_ROUTERS
 from ospf.v3.lsa import NETWORK, OPTION_AT, ROUTER, NetworkLsa, RouterLsa, encode_lsa
-from ospf.v3.packets import Hello, PacketBody, decode_packet, encode_packet, with_checksum
+from ospf.v3.packets import AUTH_TRAILER, Hello, decode_packet, encode_packet, with_checksum
 from ospf.v3.prefix import address6_number
 from tests.ospf.v3_strategies import bodies, octet, word
 
 SOURCE = address6_number("fe80::1")
-HELLO = Hello(7, 1, 0x13, 10, 40, 1, 2, (3, 4))
-AT_HELLO = Hello(7, 1, 0x13 | OPTION_AT, 10, 40, 1, 2, (3, 4))
+HELLO = Hello(0, 10, 0x13, 1, 40, 1, 2, (3, 4), 7)
+AT_HELLO = Hello(0, 10, 0x13 | OPTION_AT, 1, 40, 1, 2, (3, 4), 7)
 
 
 def said(body: PacketBody, **fields: int) -> bytes:
@@ -35,7 +43,7 @@ def test_what_is_encoded_decodes(body: PacketBody, router_id: int, area: int, in
     packet = decode_packet(said(body, router_id=router_id, area=area, instance_id=instance_id), SOURCE, ALL_SPF_ROUTERS)
     assert (packet.router_id, packet.area, packet.instance_id) == (router_id, area, instance_id)
     assert packet.body == body
-    assert not packet.authenticated
+    assert packet.auth_type == AUTH_NONE
 
 
 @given(bodies, st.data())
@@ -118,10 +126,10 @@ def test_a_broken_lsa_does_not_cost_the_others() -> None:
 def test_a_trailer_stands_for_the_checksum(body: PacketBody) -> None:
     raw = encode_packet(body, router_id=9, area=5)  # checksum 0, RFC 7166 4.2
     packet = decode_packet(raw + trailer(), SOURCE, ALL_SPF_ROUTERS)
-    assert packet.authenticated
+    assert packet.auth_type == AUTH_TRAILER
     assert packet.body == body
     lls = b"\0\0\0\3" + bytes(8)
-    assert decode_packet(raw + lls + trailer(), SOURCE, ALL_SPF_ROUTERS).authenticated
+    assert decode_packet(raw + lls + trailer(), SOURCE, ALL_SPF_ROUTERS).auth_type == AUTH_TRAILER
     for behind in (b"", trailer()[:-1], b"\0\1", b"\0\2" + trailer()[2:], lls):
         with pytest.raises(OspfDecodeError, match="checksum"):
             decode_packet(raw + behind, SOURCE, ALL_SPF_ROUTERS)
@@ -135,9 +143,10 @@ def test_a_trailer_without_the_at_bit_is_refused() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        Hello(1 << 32, 0, 0, 0, 0, 0, 0),
-        Hello(0, 256, 0, 0, 0, 0, 0),
+        Hello(0, 0, 0, 0, 0, 0, 0, (), 1 << 32),
+        Hello(0, 0, 0, 256, 0, 0, 0),
         Hello(0, 0, 1 << 24, 0, 0, 0, 0),
+        HelloOfVersion2(0, 10, 0x13, 1, 40, 1, 2),
         DatabaseDescription(1500, 1 << 24, 0, 0),
         DatabaseDescription(65536, 0, 0, 0),
         LinkStateRequest(((65536, 0, 0),)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from ospf.lsa import Lsa, UnknownLsa
-from ospf.packets import DatabaseDescription, LinkStateAck, LinkStateRequest, LinkStateUpdate
+from ospf.packets import DatabaseDescription, LinkStateAck, LinkStateRequest, LinkStateUpdate, PacketBody
 from ospf.v3 import lsa as v3
-from ospf.v3.packets import Hello, PacketBody
+from ospf.v3.packets import Hello
 from ospf.v3.prefix import Prefix, prefix_mask
 
 octet = st.integers(0, 0xFF)
@@ -65,7 +65,10 @@ def _lsa(typed: tuple[int, v3.Body], lsid: int, router: int, sequence: int, age:
 lsas = st.builds(_lsa, typed_bodies, word, word, st.integers(-0x7FFFFFFF, 0x7FFFFFFF), st.integers(0, 0xFFFF))
 headers = lsas.map(lambda lsa: lsa.header)
 bodies: st.SearchStrategy[PacketBody] = st.one_of(
-    st.builds(Hello, word, octet, metric24, short, short, word, word, st.lists(word, max_size=3).map(tuple)),
+    st.builds(
+        Hello,
+        *(st.just(0), short, metric24, octet, short, word, word, st.lists(word, max_size=3).map(tuple), word),
+    ),
     st.builds(DatabaseDescription, short, metric24, octet, word, st.lists(headers, max_size=3).map(tuple)),
     st.builds(LinkStateRequest, st.lists(st.tuples(short, word, word), max_size=3).map(tuple)),
     st.builds(LinkStateUpdate, st.lists(lsas, max_size=3).map(tuple)),
