@@ -84,14 +84,14 @@ def internet_checksum(data: Octets) -> int:
 
 def fletcher16(data: Octets) -> tuple[int, int]:
     """The two sums of RFC 905 annex B over `data`, modulo 255; both 0 over an intact LSA minus its age."""
-    total = _octet_sum(data)
+    total = octet_sum(data)
     return total % 255, (total + _moment(data, total)) % 255
 
 
 def is_lsa_intact(raw: bytes) -> bool:
     """Whether the checksum of a whole LSA (version 2 or 3, header included) is right."""
     covered = raw[2:]  # RFC 2328 12.1.7: everything but the age
-    total = zlib.adler32(covered, 0) & 0xFFFF if len(covered) <= SHORT else _octet_sum(covered)
+    total = zlib.adler32(covered, 0) & 0xFFFF if len(covered) <= SHORT else octet_sum(covered)
     return total % 255 == 0 and (int.from_bytes(covered) - total) % 65025 == 0
 
 
@@ -111,7 +111,8 @@ def lsa_checksum(raw: Octets | bytearray) -> int:
 SHORT = 256  # octets whose sum cannot reach 65521
 
 
-def _octet_sum(data: Octets) -> int:
+def octet_sum(data: Octets) -> int:
+    """The plain sum of all octets."""
     return sum(zlib.adler32(data[at : at + SHORT], 0) & 0xFFFF for at in range(0, len(data), SHORT))
 
 

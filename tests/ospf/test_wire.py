@@ -1,9 +1,20 @@
+import random
 import struct
 
 import pytest
 
 from ospf.errors import OspfDecodeError
-from ospf.wire import Cursor, address_number, address_text, internet_checksum, length_mask, mask_length
+from ospf.wire import (
+    Cursor,
+    address_number,
+    address_text,
+    fletcher16,
+    internet_checksum,
+    is_lsa_intact,
+    length_mask,
+    lsa_checksum,
+    mask_length,
+)
 
 WORD = struct.Struct("!I")
 
@@ -75,3 +86,38 @@ def test_addresses() -> None:
     for wrong in ("", "10.0.0", "10.0.0.256", "1.2.3.4.5", "a.b.c.d", "1.2.3.-4", "1.2.3.0000", "١.2.3.4"):
         with pytest.raises(ValueError):
             address_number(wrong)
+
+
+def slow_fletcher(data: bytes) -> tuple[int, int]:
+    """RFC 905 annex B, octet by octet."""
+    c0 = c1 = 0
+    for octet in data:
+        c0 = (c0 + octet) % 255
+        c1 = (c1 + c0) % 255
+    return c0, c1
+
+
+def test_fletcher_equals_the_slow_one() -> None:
+    rng = random.Random(1)
+    for length in (0, 1, 2, 18, 34, 255, 256, 257, 258, 512, 513, 1500, 20000, 65533):
+        for data in (rng.randbytes(length), b"\xff" * length, bytes(length), b"\xfe" * length):
+            assert fletcher16(data) == slow_fletcher(data)
+            assert fletcher16(memoryview(data)) == slow_fletcher(data)
+
+
+@pytest.mark.parametrize("length", [20, 24, 96, 256, 260, 264, 4000])
+def test_an_lsa_is_intact_exactly_when_both_sums_are_zero(length: int) -> None:
+    rng = random.Random(length)
+    for _ in range(20):
+        raw = bytearray(rng.randbytes(length))
+        raw[16:18] = lsa_checksum(raw).to_bytes(2, "big")
+        assert is_lsa_intact(bytes(raw)) and slow_fletcher(raw[2:]) == (0, 0)
+        raw[0:2] = rng.randbytes(2)  # RFC 2328 12.1.7: the age is not covered
+        assert is_lsa_intact(bytes(raw))
+        for _ in range(20):
+            broken = bytearray(raw)
+            at, other = rng.sample(range(2, length), 2)
+            change = rng.randrange(1, 255)
+            broken[at] = (broken[at] + change) % 256
+            broken[other] = (broken[other] - change) % 256  # the plain sum stays, the weighted one does not
+            assert is_lsa_intact(bytes(broken)) == (slow_fletcher(broken[2:]) == (0, 0))
