@@ -54,16 +54,23 @@ class Forwarding:
                 self._most[topology.router_vertex[router]] = max(1, most)
         self._edge_of_row: dict[int, int] | None = None
 
-    def hops(self, prefix: I8, vertex: I8) -> Hops:
-        """Next hops of [n] (prefix row, vertex), ordered by node, without duplicates."""
+    def hops(self, prefix: I8, vertex: I8) -> tuple[Hops, B1]:
+        """Next hops of [n] (prefix row, vertex), ordered by node, without duplicates.
+
+        And which of them more decided about than what is said inside the AS about the prefix itself: externals,
+        covering prefixes, other routers of a network.
+        """
         network = vertex >= self.topology.n_routers
         if not network.any():
-            return self._finish(self._routers(prefix, vertex), vertex)
+            hops, far = self._routers(prefix, vertex)
+            return self._finish(hops, vertex), far
         routers, nets = np.flatnonzero(~network), np.flatnonzero(network)
-        first = self._routers(prefix[routers], vertex[routers])
+        first, beyond = self._routers(prefix[routers], vertex[routers])
         second = self._networks(prefix[nets], vertex[nets])
         parts = [(routers[first.node], *first[1:]), (nets[second.node], *second[1:])]
-        return self._finish(Hops.of(parts), vertex)
+        far = network.copy()
+        far[routers] = beyond
+        return self._finish(Hops.of(parts), vertex), far
 
     def standing(self, prefix: I8, vertex: I8) -> Standing:
         """How good the routes are; of a network vertex, that of its best router."""
@@ -93,11 +100,12 @@ class Forwarding:
 
     # Routers
 
-    def _routers(self, prefix: I8, router: I8) -> Hops:
-        routes, n = self.routes, self.topology.n_vertices
+    def _routers(self, prefix: I8, router: I8) -> tuple[Hops, B1]:
+        routes = self.routes
         parts: list[tuple[NDArray[np.integer], ...]] = []
         pending, current = np.arange(len(prefix)), prefix
         several = False
+        far = np.zeros(len(prefix), dtype=np.bool_)
         while len(pending):
             at = router[pending]
             left = self._keep(routes.connected, pending, current, at, parts)
@@ -111,6 +119,7 @@ class Forwarding:
                 hidden = np.zeros(len(pending), dtype=np.bool_)
                 several |= self._ways(replace(choice, hidden=hidden), pending, at, parts)
                 left = np.setdiff1d(np.arange(len(pending)), sent)
+                far[pending[sent]] = True
                 pending, current, at = pending[left], current[left], at[left]
             choice = routes.inside(current, at)
             several |= self._ways(choice, pending, at, parts)
@@ -118,6 +127,7 @@ class Forwarding:
             pending, current = pending[rest], current[rest]
             if not rest.size:
                 break
+            far[pending] = True
             at = router[pending]
             choice = routes.outside(current, at)
             several |= self._ways(choice, pending, at, parts)
@@ -126,7 +136,7 @@ class Forwarding:
             covered = current >= 0
             pending, current = pending[covered], current[covered]
         hops = Hops.of(parts)
-        return _distinct(hops, n, len(self.topology.links)) if several else hops
+        return (_distinct(hops) if several else hops), far
 
     def _keep(
         self, attached: Attached, node: I8, prefix: I8, router: I8, parts: list[tuple[NDArray[np.integer], ...]]
@@ -281,7 +291,7 @@ class Forwarding:
         return Hops(*(column[keep] for column in hops))
 
 
-def _distinct(hops: Hops, n_vertices: int, n_links: int) -> Hops:
+def _distinct(hops: Hops) -> Hops:
     """Without repeated hops of one node."""
     order = np.lexsort((hops.router, hops.into, hops.out, hops.node))
     sorted_ = Hops(*(column[order] for column in hops))

@@ -12,6 +12,7 @@ counted, as packets are whose time to live is over.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -22,11 +23,12 @@ from ospf.spf import END, Hops, spread
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
+B1 = NDArray[np.bool_]
 
 LEAST_SHARE = 1e-9  # what is left of a share after many circles
 DENSE_NODES = 1 << 24  # so many possible nodes are looked up in a table, more by search
 
-Decide = Callable[[I8, I8], Hops]  # (group, vertex) -> hops
+Decide = Callable[[I8, I8], tuple[Hops, B1]]  # (group, vertex) -> hops, and whether more than the group decided
 
 
 class Level(NamedTuple):
@@ -49,6 +51,7 @@ class Mesh:
         self.n_vertices, self.groups = n_vertices, groups
         self.key = none  # [N] group * n_vertices + vertex
         self.begin, self.degree = none, none  # [N] into the columns of hops
+        self.far = np.zeros(0, dtype=np.bool_)  # [N] more decided about it than what is said about the group
         self.out, self.into, self.router = none, none, none  # [H] int32
         self.next = none  # [H] node, END
         self._table: I4 | None = None
@@ -68,15 +71,41 @@ class Mesh:
         node = self._order[place]
         return np.where(self.key[node] == key, node, -1)
 
+    def copy(self) -> Mesh:
+        """One that may grow and change without this one."""
+        other = copy(self)
+        other.begin, other.degree, other.far = self.begin.copy(), self.degree.copy(), self.far.copy()
+        other._table = None if self._table is None else self._table.copy()
+        return other
+
+    def widen(self, groups: int) -> None:
+        """Room for so many more groups."""
+        self.groups += groups
+        if self.n_vertices * self.groups > DENSE_NODES:
+            self._table = None
+        elif self._table is not None:
+            self._table = np.concatenate([self._table, np.full(groups * self.n_vertices, -1, dtype=np.int32)])
+
     def grow(self, key: I8, decide: Decide) -> None:
         """Add the nodes of these keys and all that can be reached from them."""
         while True:
-            fresh = np.unique(key[self.find(key) < 0])
+            fresh = self._fresh(key)
             if not len(fresh):
                 return
             first = len(self.key)
             self._add(fresh)
             key = self.set_hops(np.arange(first, len(self.key)), decide)
+
+    def _fresh(self, key: I8) -> I8:
+        """The keys without a node, once each."""
+        key = key[self.find(key) < 0]
+        if self._table is None or not len(key):
+            return np.unique(key)
+        place = np.arange(len(key))
+        self._table[key] = place
+        fresh = key[self._table[key] == place]
+        self._table[key] = -1
+        return fresh
 
     def _add(self, key: I8) -> None:
         if self._table is not None:
@@ -85,11 +114,16 @@ class Mesh:
         self.key = np.concatenate([self.key, key])
         none = np.zeros(len(key), dtype=np.int64)
         self.begin, self.degree = np.concatenate([self.begin, none]), np.concatenate([self.degree, none])
+        self.far = np.concatenate([self.far, np.zeros(len(key), dtype=np.bool_)])
 
     def set_hops(self, nodes: I8, decide: Decide) -> I8:
         """Decide the next hops of these nodes; keys of where they lead, to be added by `grow` (then `link`)."""
         group, vertex = np.divmod(self.key[nodes], self.n_vertices)
-        hops = decide(group, vertex)
+        hops, self.far[nodes] = decide(group, vertex)
+        return self.put(nodes, hops)
+
+    def put(self, nodes: I8, hops: Hops) -> I8:
+        """These hops for these nodes; keys of where they lead."""
         degree = np.bincount(hops.node, minlength=len(nodes)).astype(np.int64)
         self.degree[nodes] = degree
         self.begin[nodes] = len(self.out) + np.cumsum(degree) - degree
@@ -97,20 +131,41 @@ class Mesh:
         self.into = np.concatenate([self.into, hops.into.astype(np.int32)])
         self.router = np.concatenate([self.router, hops.router.astype(np.int32)])
         moving = hops.router >= 0
-        return group[hops.node[moving]] * self.n_vertices + hops.router[moving]
+        keys: I8 = self.key[nodes[hops.node[moving]]] // max(self.n_vertices, 1) * self.n_vertices
+        return keys + hops.router[moving]
 
     def link(self) -> None:
-        """Name the next node of every hop."""
+        """Name the next node of every hop that was added."""
         at = len(self.next)
-        owner = np.repeat(np.arange(len(self.key)), self.degree)
-        place = spread(self.begin, self.degree)[1]
-        fresh = np.flatnonzero(place >= at)
-        group = self.key[owner[fresh]] // max(self.n_vertices, 1)
-        router = self.router[place[fresh]]
-        more = np.full(len(self.out) - at, END, dtype=np.int64)
+        recent = np.flatnonzero((self.begin >= at) & (self.degree > 0))
+        which, place = spread(self.begin[recent], self.degree[recent])
+        router = self.router[place]
         on = np.flatnonzero(router >= 0)
-        more[place[fresh[on]] - at] = self.find(group[on] * self.n_vertices + router[on])
+        group = self.key[recent[which[on]]] // max(self.n_vertices, 1)
+        more = np.full(len(self.out) - at, END, dtype=np.int64)
+        more[place[on] - at] = self.find(group * self.n_vertices + router[on])
         self.next = np.concatenate([self.next, more])
+
+    def rename(self, rows: I8) -> B1:
+        """Give link rows new numbers, -1 for one that is gone; bool [N]: nodes that used such a one."""
+        lost = np.zeros(len(self.out) + 1, dtype=np.bool_)
+        renamed = np.append(rows, -1)
+        for name in ("out", "into"):
+            old = getattr(self, name)
+            new = renamed[old].astype(np.int32)
+            lost[:-1] |= (new < 0) & (old >= 0)
+            setattr(self, name, new)
+        nodes = np.zeros(len(self.key), dtype=np.bool_)
+        if lost.any():
+            which, place = spread(self.begin, self.degree)
+            nodes[which[lost[place]]] = True
+        return nodes
+
+    def hops_of(self, nodes: I8) -> Hops:
+        """The hops of these nodes as they are."""
+        which, place = spread(self.begin[nodes], self.degree[nodes])
+        columns = (column[place].astype(np.int64) for column in (self.out, self.into, self.router))
+        return Hops(which, *columns)
 
     def push(self, pair: I8, node: I8, ingress: I8 | None) -> tuple[list[Level], int]:
         """Send share 1 of each pair from its node on; the levels, and the number of shares lost in circles.

@@ -22,13 +22,14 @@ from scipy.sparse import csr_matrix
 
 from ospf.forwarding import Forwarding
 from ospf.groups import groups
-from ospf.mesh import Level, Mesh
+from ospf.matrix import RoutingMatrix
+from ospf.mesh import Decide, Level, Mesh
 from ospf.routes import Routes
-from ospf.spf import AreaDistances, Hops
+from ospf.spf import AreaDistances
 from ospf.tables import NextHop, Route, table
 from ospf.topology import Topology
 
-__all__ = ["HopTable", "NextHop", "Paths", "PathsStats", "Route", "TraceHop"]
+__all__ = ["HopTable", "NextHop", "Paths", "PathsStats", "Route", "RoutingMatrix", "TraceHop"]
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -78,8 +79,12 @@ class Paths:
         self.topology = topology
         self.stats = PathsStats()
         self.areas = AreaDistances(topology.areas, topology.n_vertices)
-        if previous is not None:
-            self.areas.adopt(previous.areas)
+        self.identity = object()
+        self.follows = previous.identity if previous is not None else None
+        # Per area, which distances differ from those of `previous`; None when not comparable.
+        self.differs: list[NDArray[np.bool_]] | None = None
+        if previous is not None and _same_vertices(previous.topology, topology):
+            self.differs = self.areas.adopt(previous.areas)
         self._routes: Routes | None = None
         self._forwarding: Forwarding | None = None
         self._groups: tuple[I8, I8] | None = None
@@ -137,34 +142,39 @@ class Paths:
         like = like[active]
         mesh = Mesh(self.topology.n_vertices, len(active))
         key = group.reshape(-1) * self.topology.n_vertices + np.asarray(sources, dtype=np.int64)
-        mesh.grow(key, self._decide(like))
+        mesh.grow(key, self.decide(like))
         mesh.link()
         return mesh, mesh.find(key), like
 
-    def _decide(self, like: I8):  # type: ignore[no-untyped-def]
-        def decide(group: I8, vertex: I8) -> Hops:
-            return self.forwarding.hops(like[group], vertex)
+    def decide(self, like: I8) -> Decide:
+        """How nodes of a mesh find their hops; `like` is the prefix that stands for each group."""
+        return lambda group, vertex: self.forwarding.hops(like[group], vertex)
 
-        return decide
+    def matrix(self, sources: NDArray[np.integer], prefixes: NDArray[np.integer]) -> RoutingMatrix:
+        """`fractions` of these pairs, to be followed through later versions of the topology."""
+        return RoutingMatrix(self, np.asarray(sources, dtype=np.int64), np.asarray(prefixes, dtype=np.int64))
 
     def fractions(self, sources: NDArray[np.integer], prefixes: NDArray[np.integer]) -> csr_matrix:
         """float64 CSR [n, 2L]: the part of each pair's traffic that leaves by row l (column l) and that
         enters by row l (column L + l). Rows of unreachable pairs are empty (see `reachable`)."""
         mesh, node, _ = self.mesh(sources, prefixes)
-        unique, inverse = np.unique(node, return_inverse=True)
-        matrix = self.shares(mesh, unique)
+        wanted = np.zeros(len(mesh.key), dtype=np.bool_)
+        wanted[node] = True
+        unique = np.flatnonzero(wanted)
+        matrix, _ = self.shares(mesh, unique)
         if len(unique) != len(node) or not np.array_equal(unique, node):
-            matrix = matrix[inverse.reshape(-1)]
+            matrix = matrix[(np.cumsum(wanted) - 1)[node]]
         return matrix
 
-    def shares(self, mesh: Mesh, nodes: I8) -> csr_matrix:
-        """The rows of `fractions` for traffic that begins at these nodes."""
+    def shares(self, mesh: Mesh, nodes: I8) -> tuple[csr_matrix, tuple[I8, I8]]:
+        """The rows of `fractions` for traffic that begins at these nodes, and (row, node) of all it passes."""
         n_links = len(self.topology.links)
         pair = np.arange(len(nodes), dtype=np.int64)
         rows: list[I8] = []
         columns: list[I8] = []
         values: list[F8] = []
-        for level in self._push(mesh, pair, nodes, None):
+        levels = self.push(mesh, pair, nodes, None)
+        for level in levels:
             moved = level.pair[level.which]
             for column, at in ((mesh.out[level.hop], 0), (mesh.into[level.hop], n_links)):
                 keep = np.flatnonzero(column >= 0)
@@ -172,9 +182,10 @@ class Paths:
                 columns.append(column[keep].astype(np.int64) + at)
                 values.append(level.moved[keep])
         if not rows:
-            return csr_matrix((len(nodes), 2 * n_links))
+            return csr_matrix((len(nodes), 2 * n_links)), (pair, pair)
         entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-        return csr_matrix(entries, shape=(len(nodes), 2 * n_links))
+        passed = np.concatenate([level.pair for level in levels]), np.concatenate([level.node for level in levels])
+        return csr_matrix(entries, shape=(len(nodes), 2 * n_links)), passed
 
     def hops(
         self,
@@ -193,7 +204,7 @@ class Paths:
         shares: list[F8] = []
         start = np.flatnonzero((mesh.degree[node] > 0) if len(node) else node)
         entry = np.asarray(entry_links, dtype=np.int64)
-        for depth, level in enumerate(self._push(mesh, start, node[start], entry[start])):
+        for depth, level in enumerate(self.push(mesh, start, node[start], entry[start])):
             vertex = mesh.key[level.node] % n
             at_router = vertex < self.topology.n_routers
             on = at_router[level.which]
@@ -243,13 +254,18 @@ class Paths:
             distance[at] = best
         return distance
 
-    def _push(self, mesh: Mesh, pair: I8, node: I8, ingress: I8 | None) -> list[Level]:
+    def push(self, mesh: Mesh, pair: I8, node: I8, ingress: I8 | None) -> list[Level]:
+        """The levels of `Mesh.push`; what was lost on the way is counted."""
         levels, circles = mesh.push(pair, node, ingress)
         self.stats.circles += circles
         for level in levels[1:]:
             self.stats.ended += int((mesh.degree[level.node] == 0).sum())
         self.stats.capped = self.forwarding.capped
         return levels
+
+
+def _same_vertices(old: Topology, new: Topology) -> bool:
+    return np.array_equal(old.routers, new.routers) and np.array_equal(old.network_address, new.network_address)
 
 
 def _hop_table(columns: list[tuple[I8, ...]], shares: list[F8], n_vertices: int, n_links: int) -> HopTable:

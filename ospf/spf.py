@@ -98,6 +98,11 @@ class Distances:
             self._to[sinks] = rows
         return differs
 
+    @property
+    def entering(self) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+        """(start, tail) in CSR: the tails of the edges that enter each vertex, once each."""
+        return self._backward.indptr, self._backward.indices
+
     def source(self, vertex: int) -> F8:
         """[V]: the distance from `vertex` to every vertex."""
         row: F8 = dijkstra(self._forward, indices=vertex)
@@ -332,12 +337,25 @@ class AreaDistances:
         least: F8 = np.minimum.reduceat(value, np.cumsum(size[group]) - size[group])
         return least
 
-    def adopt(self, old: AreaDistances) -> None:
-        """Take over what an earlier version knows of areas that number their vertices alike."""
+    def adopt(self, old: AreaDistances) -> list[B1] | None:
+        """Take over what an earlier version knows; per area, which distances differ (see `Distances.adopt`).
+
+        None, and nothing or only some areas taken over, when the areas or their vertices are not the same ones, when
+        an area changed in many places, or when there are zero-cost links.
+        """
         if self._tie_tables or old._tie_tables:
-            return
+            return None
         places = {graph.area: a for a, graph in enumerate(old.areas)}
+        same = len(self.areas) == len(old.areas)
+        found: list[B1] = []
         for a, graph in enumerate(self.areas):
             before = places.get(graph.area, -1)
-            if before >= 0 and old.width[before] == self.width[a]:
-                self.tables[a].adopt(old.tables[before])
+            if before < 0 or not np.array_equal(old.areas[before].vertices, graph.vertices):
+                same = False
+                continue
+            differs = self.tables[a].adopt(old.tables[before])
+            if differs is None:
+                same = False
+            else:
+                found.append(differs)
+        return found if same else None

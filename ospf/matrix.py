@@ -1,0 +1,288 @@
+"""Routing fractions of many pairs, followed from one version of the topology to the next.
+
+After a change few pairs take another way, though the link that failed was on the shortest-path graphs of half of all
+destinations. So the work goes by what changed: distances that differ (`Distances.adopt`) mark the (target, vertex) they
+can matter to (`ospf.touched`); nodes of the mesh so marked decide again; the pairs that pass a node whose next hops came
+out different are pushed again; all other rows are taken over.
+
+Nodes that depended on more than the offers for their own prefix (externals, covering prefixes, traffic that begins at a
+network) decide again every time: they are few, since externals that every router treats alike are one group.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from ospf.groups import mix, words
+from ospf.mesh import Mesh
+from ospf.spf import Hops, spread
+from ospf.topology import Topology
+from ospf.touched import renumbered, same_rules, touched
+
+if TYPE_CHECKING:
+    from ospf.paths import Paths
+
+I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
+
+FEW_ROWS = 2000  # so many rows are cut in between slices, more by masks
+MOST_GROWTH = 3  # times the nodes of the first version; then everything is made anew
+
+
+class RoutingMatrix:
+    """`csr` as `Paths.fractions` gives it; row i is pair i of `sources` and `prefixes` (numbers of `paths.topology`).
+
+    A source or prefix that is gone has number -1 and an empty row. `changed` [n] tells which rows `follow` has computed
+    again; the others hold what they held, under the new numbers of the link rows.
+    """
+
+    def __init__(self, paths: Paths, sources: I8, prefixes: I8) -> None:
+        self.paths, self.sources, self.prefixes = paths, sources, prefixes
+        self.changed: B1 = np.ones(len(sources), dtype=np.bool_)
+        self._build()
+
+    def _build(self) -> None:
+        known = np.flatnonzero((self.sources >= 0) & (self.prefixes >= 0))
+        of_prefix, like = self.paths.groups
+        self._mesh, node, self._like = self.paths.mesh(self.sources[known], self.prefixes[known])
+        self._node = np.full(len(self.sources), -1, dtype=np.int64)
+        self._node[known] = node
+        rows, (row, at) = self.paths.shares(self._mesh, node)
+        if len(known) < len(self.sources):
+            count = np.zeros(len(self.sources), dtype=np.int64)
+            count[known] = np.diff(rows.indptr)
+            start = np.concatenate([[0], np.cumsum(count)])
+            rows = csr_matrix((rows.data, rows.indices, start), shape=(len(count), rows.shape[1]))
+            row = known[row]
+        self.csr: csr_matrix = rows
+        self._row, self._at = row.astype(np.int32), at.astype(np.int32)  # every node that each row's traffic passes
+        self._first_nodes = len(self._mesh.key)
+
+    def follow(self, paths: Paths) -> RoutingMatrix:
+        """The same pairs over a later topology; quick when `paths` was made with this matrix's paths as `previous`."""
+        old, new = self.paths.topology, paths.topology
+        sources, prefixes = _moved_sources(old, new, self.sources), _moved_prefixes(old, new, self.prefixes)
+        comparable = paths.follows is self.paths.identity and paths.differs is not None
+        if not comparable or len(self._mesh.key) > MOST_GROWTH * max(self._first_nodes, 1000):
+            return RoutingMatrix(paths, sources, prefixes)
+        if not same_rules(self.paths.routes, paths.routes):
+            return RoutingMatrix(paths, sources, prefixes)
+        return _Follow(self, paths, sources, prefixes).result()
+
+
+def _moved_sources(old: Topology, new: Topology, sources: I8) -> I8:
+    if np.array_equal(old.routers, new.routers) and np.array_equal(old.network_address, new.network_address):
+        return sources
+    networks = {int(a): new.n_routers + i for i, a in enumerate(new.network_address)}
+    moved = [new.router_vertex.get(int(router), -1) for router in old.routers]
+    moved += [networks.get(int(address), -1) for address in old.network_address]
+    return np.array([*moved, -1], dtype=np.int64)[sources]
+
+
+def _moved_prefixes(old: Topology, new: Topology, prefixes: I8) -> I8:
+    before, after = _prefix_keys(old), _prefix_keys(new)
+    if np.array_equal(before, after):
+        return prefixes
+    moved = _where(before, after)
+    return np.append(moved, -1)[prefixes]
+
+
+def _prefix_keys(topology: Topology) -> I8:
+    return topology.prefixes.network.astype(np.int64) << 8 | topology.prefixes.plen
+
+
+def _where(wanted: I8, keys: I8) -> I8:
+    """Position of each in ascending `keys`, -1 absent."""
+    if not len(keys):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, place, -1)
+
+
+class _Follow:
+    """One step of a matrix."""
+
+    def __init__(self, before: RoutingMatrix, paths: Paths, sources: I8, prefixes: I8) -> None:
+        self.before, self.paths = before, paths
+        self.sources, self.prefixes = sources, prefixes
+        self.old, self.new = before.paths.topology, paths.topology
+        self.rows = renumbered(self.old.links.keys, self.new.links.keys)
+        self.mesh = before._mesh.copy()
+        self.lost = np.zeros(len(self.mesh.key), dtype=np.bool_)
+        if self.rows is not None:
+            self.lost = self.mesh.rename(self.rows)
+
+    def result(self) -> RoutingMatrix:
+        kept = self._groups()
+        moved = self._nodes(kept)
+        return self._pairs(moved)
+
+    # Groups
+
+    def _groups(self) -> B1:
+        """Gives every pair its group; [G] groups of the mesh about which the same is said as before."""
+        before, n = self.before, self.mesh.n_vertices
+        moved = _moved_prefixes(self.old, self.new, np.arange(len(self.old.prefixes), dtype=np.int64))
+        alike = self._alike(moved)
+        live = (self.sources >= 0) & (self.prefixes >= 0)
+        group = np.where(before._node >= 0, self.mesh.key[before._node] // max(n, 1), -1)
+        settled = live & (group >= 0)
+        settled[settled] = alike[before.prefixes[settled]]
+        kept = np.zeros(self.mesh.groups, dtype=np.bool_)
+        kept[group[settled]] = True
+        self.like = before._like.copy()
+        self.like[group[settled]] = self.prefixes[settled]
+        of_prefix, like = self.paths.groups
+        astray = np.flatnonzero(live & ~settled)
+        fresh, which = np.unique(of_prefix[self.prefixes[astray]], return_inverse=True)
+        group[astray] = self.mesh.groups + which.reshape(-1)
+        if len(fresh):
+            self.mesh.widen(len(fresh))
+            self.like = np.concatenate([self.like, like[fresh]])
+        self.group, self.live, self.astray = group, live, astray
+        return kept
+
+    def _alike(self, moved: I8) -> B1:
+        """[old P] whether the same is said about a prefix as before, in the new numbers."""
+        old, new = self.old, self.new
+        here = np.flatnonzero(moved >= 0)
+        alike = np.zeros(len(moved), dtype=np.bool_)
+        parent = np.append(moved, -1)[old.prefixes.parent[here]]
+        there = moved[here]
+        size = np.diff(old.offers.start)[here]
+        same = (parent == new.prefixes.parent[there]) & (size == np.diff(new.offers.start)[there])
+        here, there, size = here[same], there[same], size[same]
+        which, row = spread(old.offers.start[here], size)
+        twin = spread(new.offers.start[there], size)[1]
+        equal = np.ones(len(row), dtype=np.bool_)
+        for ours, theirs in zip(words(old, self.rows), words(new), strict=True):
+            equal &= ours[row] == theirs[twin]
+        wrong = np.bincount(which[~equal], minlength=len(here)) > 0
+        alike[here[~wrong]] = True
+        return alike
+
+    # Nodes
+
+    def _nodes(self, kept: B1) -> B1:
+        """Decides again where it may matter; [N] nodes whose next hops differ."""
+        mesh, n = self.mesh, self.mesh.n_vertices
+        group, vertex = np.divmod(mesh.key, max(n, 1))
+        alive = np.zeros(mesh.groups, dtype=np.bool_)
+        alive[: len(kept)] = kept
+        doubtful = np.flatnonzero(alive[group] & (mesh.far | self.lost | self._touched(group, vertex)))
+        moved = np.zeros(len(mesh.key), dtype=np.bool_)
+        self.keys = np.zeros(0, dtype=np.int64)
+        if doubtful.size:
+            was = mesh.hops_of(doubtful)
+            now, far = self.paths.decide(self.like)(group[doubtful], vertex[doubtful])
+            mesh.far[doubtful] = far
+            differ = _signature(was, len(doubtful)) != _signature(now, len(doubtful))
+            differ |= self.lost[doubtful]
+            number = np.cumsum(differ) - 1
+            keep = differ[now.node]
+            self.keys = mesh.put(
+                doubtful[differ], Hops(number[now.node[keep]], now.out[keep], now.into[keep], now.router[keep])
+            )
+            moved[doubtful[differ]] = True
+        return moved
+
+    def _touched(self, group: I8, vertex: I8) -> B1:
+        """[N] whether distances or edges that a node's choice is made from differ."""
+        routes, areas = self.paths.routes, self.paths.areas
+        assert self.paths.differs is not None
+        marks = touched(self.before.paths.areas, areas, self.paths.differs, self.rows)
+        begin, end = routes.begin[self.like], routes.end[self.like]
+        which, row = spread(begin, end - begin)
+        inner = np.flatnonzero((routes.row_target[row] >= 0) & (routes.row_rank[row] < 9))
+        which, row = which[inner], row[inner]
+        count = np.bincount(which, minlength=len(self.like))
+        start = np.cumsum(count) - count
+        found = np.zeros(len(group), dtype=np.bool_)
+        base = areas.base[routes.row_area[row]] + routes.row_target[row] * areas.width[routes.row_area[row]]
+        for nth in range(int(count.max(initial=0))):
+            nodes = np.flatnonzero(count[group] > nth) if nth or (count == 0).any() else slice(None)
+            at = (start + nth)[group[nodes]]
+            local = areas.local[routes.row_area[row[at]], vertex[nodes]]
+            found[nodes] |= marks[np.where(local >= 0, base[at] + local, 0)] & (local >= 0)
+        return found
+
+    # Pairs
+
+    def _pairs(self, moved: B1) -> RoutingMatrix:
+        before, mesh, paths = self.before, self.mesh, self.paths
+        decide = paths.decide(self.like)
+        key = self.group * mesh.n_vertices + self.sources
+        mesh.grow(np.concatenate([self.keys, key[self.astray]]), decide)
+        mesh.link()
+        n = len(self.sources)
+        changed = np.zeros(n, dtype=np.bool_)
+        changed[before._row[moved[before._at]]] = True
+        changed[self.astray] = True
+        changed[(before._node >= 0) & ~self.live] = True
+        node = np.where(self.live, before._node, -1)
+        node[self.astray] = mesh.find(key[self.astray])
+        rows = np.flatnonzero(changed)
+        pushed = rows[self.live[rows]]
+        fresh, (row, at) = paths.shares(mesh, node[pushed])
+        result = RoutingMatrix.__new__(RoutingMatrix)
+        result.paths, result.sources, result.prefixes, result.changed = paths, self.sources, self.prefixes, changed
+        result._mesh, result._like, result._node = mesh, self.like, node
+        result._first_nodes = before._first_nodes
+        keep = ~changed[before._row]
+        result._row = np.concatenate([before._row[keep], pushed[row].astype(np.int32)])
+        result._at = np.concatenate([before._at[keep], at.astype(np.int32)])
+        result.csr = _spliced(before.csr, changed, pushed, fresh, self.rows, 2 * len(self.new.links))
+        return result
+
+
+def _signature(hops: Hops, nodes: int) -> NDArray[np.uint64]:
+    """[nodes] a sum over the hops of each node, as good as equal only when they are the same hops."""
+    total = np.zeros(len(hops.node), dtype=np.uint64)
+    for salt, column in enumerate(hops[1:]):
+        total = mix(total ^ mix(column.astype(np.uint64), salt), salt)
+    order = np.argsort(hops.node, kind="stable")
+    count = np.bincount(hops.node, minlength=nodes)
+    running = np.zeros(len(total) + 1, dtype=np.uint64)
+    np.cumsum(total[order], out=running[1:])
+    ends = np.cumsum(count)
+    sums: NDArray[np.uint64] = running[ends] - running[ends - count] + count.astype(np.uint64)
+    return sums
+
+
+def _spliced(
+    old: csr_matrix, changed: B1, pushed: I8, fresh: csr_matrix, rows: I8 | None, width: int
+) -> csr_matrix:
+    """`old` with the changed rows replaced, those of `fresh` being rows `pushed`, and its columns renumbered."""
+    count = np.diff(old.indptr).astype(np.int64)
+    count[changed] = 0
+    count[pushed] = np.diff(fresh.indptr)
+    start = np.concatenate([[0], np.cumsum(count)])
+    source = old.indices
+    if rows is not None:
+        half = old.shape[1] // 2
+        columns = np.concatenate([rows, np.where(rows >= 0, rows + width // 2, -1)]).astype(source.dtype)
+        assert half == len(rows)
+        source = columns[source]
+    indices, data = np.empty(start[-1], dtype=source.dtype), np.empty(start[-1])
+    cut = np.flatnonzero(changed)
+    if len(cut) <= FEW_ROWS:
+        at = 0
+        for row in [*cut.tolist(), len(count)]:
+            a, b, to = old.indptr[at], old.indptr[row], start[at]
+            indices[to : to + b - a], data[to : to + b - a] = source[a:b], old.data[a:b]
+            at = row + 1
+    else:
+        kept = np.repeat(~changed, np.diff(old.indptr))
+        place = np.repeat(~changed, count)
+        indices[place], data[place] = source[kept], old.data[kept]
+    which, place = spread(start[pushed], count[pushed])
+    indices[place], data[place] = fresh.indices, fresh.data
+    matrix = csr_matrix((data, indices, start), shape=(len(count), width))
+    matrix.has_canonical_format = rows is None or bool((np.diff(rows[rows >= 0]) > 0).all())
+    if not matrix.has_canonical_format:
+        matrix.sort_indices()
+    return matrix
