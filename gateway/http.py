@@ -1,8 +1,9 @@
 """The HTTP side: a Twisted site that answers from the current `Published`, on the reactor's thread.
 
 JSON API under /api/, Prometheus text at /metrics, /healthz, and one page at /.  Read-only: GET and HEAD.  A view is
-immutable, so answers are kept per view and question; a new view drops them all.  Errors are JSON with the field at
-fault and the remedy: 400 cannot be read, 404 the answer is no, 405 not GET, 503 nothing published yet.
+immutable, so answers are kept per view and question; a new view drops them all.  Questions about the past and routing
+tables may take a second: they are answered in a thread of the reactor's pool, and not kept.  Errors are JSON with the
+field at fault and the remedy: 400 cannot be read, 404 the answer is no, 405 not GET, 503 nothing published yet.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from urllib.parse import unquote
 
 import msgspec
 import numpy as np
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.web.http import Request
 from twisted.web.resource import EncodingResourceWrapper, Resource
-from twisted.web.server import GzipEncoderFactory, Site
+from twisted.web.server import NOT_DONE_YET, GzipEncoderFactory, Site
 from twisted.web.server import Request as SiteRequest
 
-from gateway import api, metrics, network_api, page, query
+from gateway import api, history_api, metrics, network_api, page, query
 from gateway.errors import GatewayError
+from gateway.past import MAX_EVENTS, Past
 from gateway.published import Published
 from gateway.query import NothingFound, QueryError
+from ospf.paths import Paths
 from ospf.topology import Topology
 
 JSON = "application/json"
@@ -44,7 +48,7 @@ SHUT = {
 
 Current = Callable[[], Published | None]
 History = Callable[[float], list[dict[str, Any]]]
-TopologyAt = Callable[[float], Topology | None]
+NO_PAST = Past(None)
 
 
 @dataclass
@@ -64,11 +68,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sources:
-    """What the server reads; all callables run on the reactor's thread and must not wait."""
+    """What the server reads; callables run on the reactor's thread and must not wait, `past` is asked in another."""
 
     current: Current
     history: History | None = None
-    topology_at: TopologyAt | None = None
+    past: Past = NO_PAST
     names: Mapping[str, str] = field(default_factory=dict)  # router id -> name shown
     version: str = ""
     now: Callable[[], float] = time.time
@@ -84,15 +88,15 @@ def program_version() -> str:
 def make_site(
     current: Current,
     history: History | None = None,
-    topology_at: TopologyAt | None = None,
+    past: Past = NO_PAST,
     names: Mapping[str, str] | None = None,
 ) -> QuietSite:
     """The site to listen with.
 
     `current()` gives the newest view or None; `history(t)` the links (JSON of design.md) as they were at `t` seconds;
-    `topology_at(t)` the topology that held then; `names` router id -> name shown.  `site.stats` counts.
+    `past` earlier topologies and events; `names` router id -> name shown.  `site.stats` counts.
     """
-    answers = Answers(Sources(current, history, topology_at, dict(names or {}), program_version()))
+    answers = Answers(Sources(current, history, past, dict(names or {}), program_version()))
     resource = EncodingResourceWrapper(Door(answers), [GzipEncoderFactory()])
     return QuietSite(resource, answers.stats)
 
@@ -120,19 +124,38 @@ class Door(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self._answers = answers
 
-    def render(self, request: SiteRequest) -> bytes:
+    def render(self, request: SiteRequest) -> bytes | int:
         stats = self._answers.stats
         stats.requests += 1
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader("Allow", "GET, HEAD")
-            answer = refusal(405, "method", "only GET is answered here", "ask with GET: the API is read-only")
-        else:
-            try:
-                answer = self._answers.answer(request.path, _arguments(request))
-            except Exception:
-                stats.failed += 1
-                self.log.failure("no answer for {uri!r}", uri=request.uri[:200])
-                answer = refusal(500, "", "the gateway failed on this question", "its log says why; please report it")
+            return self._headed(
+                request, refusal(405, "method", "only GET is answered here", "ask with GET: the API is read-only")
+            )
+        arguments = _arguments(request)
+        if self._answers.is_slow(request.path, arguments):
+            gone: list[bool] = []
+            request.notifyFinish().addErrback(lambda _: gone.append(True))
+            deferToThread(self._try, request, arguments).addCallback(self._finish, request, gone)
+            return NOT_DONE_YET
+        return self._headed(request, self._try(request, arguments))
+
+    def _try(self, request: SiteRequest, arguments: dict[str, str]) -> Answer:
+        try:
+            return self._answers.answer(request.path, arguments)
+        except Exception:
+            self._answers.stats.failed += 1
+            self.log.failure("no answer for {uri!r}", uri=request.uri[:200])
+            return refusal(500, "", "the gateway failed on this question", "its log says why; please report it")
+
+    def _finish(self, answer: Answer, request: SiteRequest, gone: list[bool]) -> None:
+        """What a thread found, unless nobody waits for it any more."""
+        if not gone:
+            request.write(self._headed(request, answer))
+            request.finish()
+
+    def _headed(self, request: SiteRequest, answer: Answer) -> bytes:
+        stats = self._answers.stats
         if 400 <= answer.status < 500:
             stats.refused += 1
         request.setResponseCode(answer.status)
@@ -161,11 +184,25 @@ class Answers:
             "topology": self._topology,
             "topology/diff": self._topology_diff,
             "events": self._events,
+            "routes": self._routes,
+            "lsas": self._lsas,
             "status": lambda published, given: api.status(published, sources.version),
         }
 
+    @staticmethod
+    def is_slow(path: bytes, arguments: dict[str, str]) -> bool:
+        """Whether a question is about the past, or needs every path of a topology."""
+        if path in (b"/api/routes", b"/api/lsas", b"/api/topology/diff"):
+            return True
+        return (path == b"/api/topology" and "at" in arguments) or (
+            path == b"/api/events" and not arguments.keys().isdisjoint(("since", "until", "kind"))
+        )
+
     def answer(self, path: bytes, arguments: dict[str, str]) -> Answer:
+        """The answer; in any thread when `is_slow`, else in the reactor's."""
         published = self._sources.current()
+        if self.is_slow(path, arguments):
+            return self._asked(path, published, arguments)
         if published is not self._view:
             self._view, self._kept, self._kept_octets = published, {}, 0
         key = (path, tuple(sorted(arguments.items())))
@@ -173,21 +210,24 @@ class Answers:
         if kept is not None:
             self.stats.answered_from_kept += 1
             return kept
+        answer = self._asked(path, published, arguments)
+        # History grows and health ages without a new view.
+        past = "at" in arguments or path == b"/healthz"
+        room = len(self._kept) < MAX_KEPT_ANSWERS and self._kept_octets + len(answer.body) <= MAX_KEPT_OCTETS
+        if answer.status == 200 and room and not past:
+            self._kept[key] = answer
+            self._kept_octets += len(answer.body)
+        return answer
+
+    def _asked(self, path: bytes, published: Published | None, arguments: dict[str, str]) -> Answer:
         try:
-            answer = self._fresh(unquote(path.decode("latin-1")), published, Arguments(arguments))
+            return self._fresh(unquote(path.decode("latin-1")), published, Arguments(arguments))
         except QueryError as error:
             return refusal(400, error.field, error.problem, error.remedy)
         except NothingFound as error:
             return refusal(404, error.field, error.problem, error.remedy)
         except GatewayError as error:
             return refusal(400, "", str(error), "")
-        # History grows and health ages without a new view.
-        past = "at" in arguments or path.endswith(b"/diff") or path == b"/healthz"
-        room = len(self._kept) < MAX_KEPT_ANSWERS and self._kept_octets + len(answer.body) <= MAX_KEPT_OCTETS
-        if answer.status == 200 and room and not past:
-            self._kept[key] = answer
-            self._kept_octets += len(answer.body)
-        return answer
 
     def _fresh(self, path: str, published: Published | None, given: Arguments) -> Answer:
         version = self._sources.version
@@ -248,21 +288,59 @@ class Answers:
         )
 
     def _topology(self, published: Published, given: Arguments) -> Any:
-        at = given.moment("at", published.time)
-        held = published.topology if at is None else self._held("at", at)
-        return network_api.topology(held, self._sources.names)
+        at, area = given.moment("at", published.time), given.text("area")
+        held = _current(published) if at is None else self._sources.past.topologies(at)
+        wanted = given.text("instance")
+        if wanted is None and not held:
+            return network_api.topology(None, self._sources.names)
+        name, topology = history_api.choose(held, wanted, _main(published))
+        chosen = None if area is None else history_api.area_id(area)
+        made = network_api.topology(topology, self._sources.names, chosen)
+        return made | {"instance": name, "instances": sorted(held)}
 
     def _topology_diff(self, published: Published, given: Arguments) -> Any:
         old, new = (query.moment(name, given.required(name), published.time) for name in ("from", "to"))
-        return network_api.changes(self._held("from", old), self._held("to", new), self._sources.names)
+        wanted, main = given.text("instance"), _main(published)
+        before, after = self._sources.past.pair(old, new)
+        return network_api.changes(
+            history_api.choose(before, wanted, main)[1],
+            history_api.choose(after, wanted, main)[1],
+            self._sources.names,
+        )
 
-    def _held(self, name: str, at: float) -> Topology | None:
-        if self._sources.topology_at is None:
-            raise NothingFound(name, "this gateway keeps no earlier topologies", f"ask without `{name}`")
-        return self._sources.topology_at(at)
+    def _routes(self, published: Published, given: Arguments) -> Any:
+        router, prefix = self._router(given.required("router")), given.text("prefix")
+        at, wanted = given.moment("at", published.time), given.text("instance")
+        chosen = None if prefix is None else query.prefix("prefix", prefix)
+        held = _current(published) if at is None else self._sources.past.topologies(at)
+        _, topology = history_api.choose(held, wanted, _main(published))
+        return history_api.routes(topology, Paths(topology), router, self._sources.names, chosen)
+
+    def _lsas(self, published: Published, given: Arguments) -> Any:
+        since = query.moment("since", given.text("since") or "now-1h", published.time)
+        until = query.moment("until", given.text("until") or "now", published.time)
+        return history_api.lsas(self._sources.past.traffic(since, until), self._sources.names)
 
     def _events(self, published: Published, given: Arguments) -> Any:
-        return api.events(published, given.moment("since", published.time), self._sources.names)
+        since, until = given.moment("since", published.time), given.moment("until", published.time)
+        kind, recent = given.text("kind"), published.events
+        told: Any = recent
+        if (since is not None or until is not None) and not (recent and since is not None and recent[0].time <= since):
+            told = history_api.joined_events(self._sources.past.stored_events(since or 0.0, MAX_EVENTS), recent)
+        chosen = history_api.select_events(told, since, until, kind)
+        return [api.event_document(event, self._sources.names) for event in chosen]
+
+
+def _current(published: Published) -> Mapping[str, Topology]:
+    """The newest topology of every instance."""
+    if published.topologies or published.topology is None:
+        return published.topologies
+    return {history_api.MAIN: published.topology}
+
+
+def _main(published: Published) -> str | None:
+    """The name of the instance that flows are joined with."""
+    return next((name for name, each in published.topologies.items() if each is published.topology), None)
 
 
 class Arguments:

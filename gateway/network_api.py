@@ -12,11 +12,15 @@ import numpy as np
 
 from gateway.api import NO_NAMES, Document, event_document, link_id
 from gateway.attachment import LongestPrefixMatch
+from gateway.history_api import prefix_texts
 from gateway.published import Event, Published
 from gateway.query import NothingFound
 from gateway.units import rfc3339
-from ospf.history import diff as topology_diff
-from ospf.links import KIND_NAMES, prefix_text
+from ospf.areas import AREA_KIND_NAMES
+from ospf.changes import TE_COLUMNS
+from ospf.changes import diff as topology_diff
+from ospf.links import KIND_NAMES, LinkKey, prefix_text
+from ospf.lsa import FLAG_B, FLAG_E
 from ospf.paths import Paths
 from ospf.prefixes import EXT2, INTRA, ROUTE_TYPE_NAMES
 from ospf.topology import Topology
@@ -25,75 +29,126 @@ from ospf.wire import address_text
 NO_TOPOLOGY = "is an [[ospf.attach]] configured, and does `anemone status` show LSAs received?"
 
 
-def topology(held: Topology | None, names: Mapping[str, str]) -> Document:
-    """One topology version: routers, transit networks, links, prefixes."""
+def topology(held: Topology | None, names: Mapping[str, str], area: int | None = None) -> Document:
+    """One topology version: areas, routers, transit networks, links, prefixes; with `area`, what is in it."""
     held = known(held)
+    inside = _vertices_of(held, area)
     links, prefixes = held.links, held.prefixes
-    networks = range(len(held.routers), held.n_vertices)
+    networks = [vertex for vertex in range(len(held.routers), held.n_vertices) if vertex in inside]
     lan_routers: dict[int, list[str]] = {vertex: [] for vertex in networks}
     for row, target in enumerate(links.target.tolist()):
         if target in lan_routers and links.up[row]:
             lan_routers[target].append(address_text(int(links.router[row])))
+    texts = prefix_texts(held)
+    spans = zip(prefixes.start[:-1].tolist(), prefixes.start[1:].tolist(), strict=True)
     return {
         "version": held.version,
         "time": rfc3339(held.time),
-        "area": held.area,
+        "area": held.area if area is None else address_text(area),
         "instance": held.instance,
-        "routers": [
+        "areas": [
             {
-                "router": address_text(router),
-                "name": names.get(address_text(router), ""),
-                "up": bool(held.alive[vertex]),
-                "links": int((links.router == router).sum()),
+                "area": address_text(each.area),
+                "kind": AREA_KIND_NAMES[each.kind],
+                "source": each.source,
+                "routers": each.n_routers,
+                "networks": len(each.vertices) - each.n_routers,
+                "transit": each.transit,
             }
+            for each in held.areas
+        ],
+        "unseen_borders": [address_text(border.router) for border in held.borders if not border.area_known],
+        "routers": [
+            _router(held, vertex, router, names)
             for vertex, router in enumerate(held.routers.tolist())
+            if vertex in inside
         ],
         "networks": [
             {
                 "prefix": held.vertex_name(vertex),
-                "designated_router": address_text(int(held.network_address[vertex - len(held.routers)])),
+                "designated_router": _designated(held, vertex),
+                "area": address_text(held.areas[int(held.network_area[vertex - len(held.routers)])].area),
                 "routers": lan_routers[vertex],
             }
             for vertex in networks
         ],
         "links": [
-            {
-                "id": link_id(key),
-                "kind": KIND_NAMES[links.kind[row]],
-                "router": address_text(key.router),
-                "interface": key.interface,
-                "neighbor": links.neighbor[row],
-                "cost": int(links.cost[row]),
-                "up": bool(links.up[row]),
-            }
-            for row, key in enumerate(links.keys)
+            _link(held, row, key) for row, key in enumerate(links.keys) if area is None or links.area[row] == area
         ],
         "prefixes": [
             {
-                "prefix": prefix_text(network, plen),
+                "prefix": text,
                 "type": ROUTE_TYPE_NAMES[prefixes.route_type[row]],
                 "at": sorted({held.vertex_name(v) for v in prefixes.vertex[first:last].tolist()}),
                 "cost": int(prefixes.cost[first:last].min(initial=0xFFFFFFFF))
                 if prefixes.route_type[row] != EXT2
                 else int(prefixes.metric[row]),
             }
-            for row, (network, plen, first, last) in enumerate(
-                zip(
-                    prefixes.network.tolist(),
-                    prefixes.plen.tolist(),
-                    prefixes.start[:-1].tolist(),
-                    prefixes.start[1:].tolist(),
-                    strict=True,
-                )
-            )
+            for row, (text, (first, last)) in enumerate(zip(texts, spans, strict=True))
+            if area is None or not inside.isdisjoint(prefixes.vertex[first:last].tolist())
         ],
     }
+
+
+def _vertices_of(held: Topology, area: int | None) -> set[int]:
+    """The vertices of an area, of all areas when none is asked for; NothingFound."""
+    if area is None:
+        return set(range(held.n_vertices))
+    for each in held.areas:
+        if each.area == area:
+            return set(each.vertices.tolist())
+    seen = ", ".join(address_text(each.area) for each in held.areas) or "none"
+    raise NothingFound("area", f"area {address_text(area)} is not seen", f"seen: {seen}; each needs an [[ospf.attach]]")
+
+
+def _router(held: Topology, vertex: int, router: int, names: Mapping[str, str]) -> Document:
+    text = address_text(router)
+    flags, areas = 0, []
+    for each in held.areas:
+        local = int(each.local[vertex])
+        if local >= 0:
+            areas.append(address_text(each.area))
+            flags |= int(each.flags[local])
+    return {
+        "router": text,
+        "name": names.get(text, ""),
+        "up": bool(held.alive[vertex]),
+        "links": int((held.links.router == router).sum()),
+        "areas": areas,
+        "abr": bool(flags & FLAG_B),
+        "asbr": bool(flags & FLAG_E),
+        "stub": router in held.stub_routers,
+    }
+
+
+def _designated(held: Topology, vertex: int) -> str:
+    """The DR's address; of OSPFv3, its interface id."""
+    number = int(held.network_address[vertex - len(held.routers)])
+    return address_text(number) if held.prefixes.network.ndim == 1 else f"interface {number}"
+
+
+def _link(held: Topology, row: int, key: LinkKey) -> Document:
+    links = held.links
+    made = {
+        "id": link_id(key),
+        "kind": KIND_NAMES[links.kind[row]],
+        "router": address_text(key.router),
+        "interface": key.interface,
+        "neighbor": links.neighbor[row],
+        "area": address_text(int(links.area[row])),
+        "cost": int(links.cost[row]),
+        "up": bool(links.up[row]),
+    }
+    te = {
+        name: value for name in TE_COLUMNS if (value := getattr(links, name)[row].item())
+    }  # only what somebody announced
+    return made | {"te": te} if te else made
 
 
 def changes(old: Topology | None, new: Topology | None, names: Mapping[str, str] = NO_NAMES) -> list[Document]:
     """What happened between two versions."""
     old, new = known(old), known(new)
-    if old.version == new.version:
+    if old is new:
         return []
     return [
         event_document(Event(event.time, event.kind, event.subject, event.detail), names)

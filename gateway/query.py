@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from gateway.errors import GatewayError
 
 MAX_TOP = 1_000_000
-TIME_FORMS = "RFC 3339 (2026-11-21T19:36:30Z), seconds since 1970, now, or now-5m (s, m, h, d)"
+TIME_FORMS = "RFC 3339 (2026-11-21T19:36:30Z), seconds since 1970, now, now-5m or -5m (s, m, h, d)"
 RELATIVE = re.compile(r"now(?:-(\d+(?:\.\d+)?)([smhd]))?")
+AGO = re.compile(r"-\d+(?:\.\d+)?[smhd]")  # short for now-...
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 LATEST = 253_402_300_800.0  # year 10000
 
@@ -59,6 +60,15 @@ def address(field: str, text: str) -> int:
         raise QueryError(field, f"{_shown(text)} is not an IPv4 address", remedy) from None
 
 
+def prefix(field: str, text: str) -> str:
+    """A prefix, IPv4 or IPv6, normalised; an address is the prefix of itself alone."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        remedy = "give one as in 10.1.0.0/24, no host bits set"
+        raise QueryError(field, f"{_shown(text)} is not a prefix", remedy) from None
+
+
 def router_id(field: str, text: str) -> str:
     """A dotted router id, normalised."""
     try:
@@ -71,6 +81,8 @@ def router_id(field: str, text: str) -> str:
 def moment(field: str, text: str, now: float) -> float:
     """A time in seconds since the epoch; `now` is what `now-5m` counts from."""
     text = text.strip()
+    if AGO.fullmatch(text):
+        text = "now" + text
     relative = RELATIVE.fullmatch(text)
     if relative:
         count, unit = relative.groups()

@@ -22,8 +22,9 @@ from gateway.errors import GatewayError
 from gateway.exports import Exports
 from gateway.http import make_site
 from gateway.inputs import Inputs
+from gateway.past import Past
 from gateway.snmp import SnmpProcess
-from gateway.store import Store, read_links
+from gateway.store import Store, read_events, read_links
 from gateway.watches import Archivist, Watch, Watcher
 from ospf.archivefile import FOLDER, ArchiveFile
 from ospf.errors import OspfError
@@ -97,6 +98,7 @@ def run(config: GatewayConfig) -> int:
 
     asyncioreactor.install()
     from twisted.internet import reactor as installed
+    from twisted.internet.threads import blockingCallFromThread
 
     reactor: Any = installed
     logging.basicConfig(
@@ -121,12 +123,15 @@ def run(config: GatewayConfig) -> int:
     snmp = SnmpProcess(reactor, config, run_dir)
     clock = PipelineClock(reactor, config, pipeline, inputs, attachments, exports, snmp, store)
     history_file = store.path
-    site = make_site(
-        lambda: clock.current,
-        lambda at: read_links(history_file, at),
-        pipeline.history.at,
-        config.names,
+    past = Past(
+        archive.directory if archivist is not None else None,
+        histories=pipeline.histories,
+        options=config.ospf.options(),
+        known=lambda instance: blockingCallFromThread(reactor, pipeline.ifindex.known_addresses, instance),
+        store=history_file,
+        read_events=read_events,
     )
+    site = make_site(lambda: clock.current, lambda at: read_links(history_file, at), past, config.names)
     # Wiring, in data order.
     components: list[Component] = [
         StoreFile(store),

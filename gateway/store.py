@@ -324,6 +324,19 @@ def read_links(path: str | Path, at: float | None = None) -> list[dict[str, Any]
         ) from error
 
 
+def read_events(path: str | Path, since: float, until: float, most: int) -> list[Event]:
+    """Events with since < time <= until (seconds since the epoch), oldest first; of too many the newest `most`."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as conn:
+            query = (
+                "SELECT time, kind, subject, detail FROM events WHERE time > ? AND time <= ?"
+                " ORDER BY time DESC, rowid DESC LIMIT ?"
+            )
+            return [Event(*row) for row in conn.execute(query, (since, until, most))][::-1]
+    except sqlite3.Error as error:
+        raise GatewayError(f"{path}: {error}; is it the anemone.sqlite of a gateway's state_dir?") from error
+
+
 def _links_at(conn: sqlite3.Connection, at: float | None) -> list[dict[str, Any]]:
     names = dict(conn.execute("SELECT id, name FROM applications").fetchall())
     names |= {0: "unknown", 1: "unattributed", 2: "other"}

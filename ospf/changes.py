@@ -265,8 +265,7 @@ class _Held:
         return {(*n, p): row for n, p, row in zip(network, plen.tolist(), self.rows.tolist(), strict=True)}
 
     def text(self, row: int) -> str:
-        network, plen = self.table.network[row], int(self.table.plen[row])
-        return prefix_text(int(network), plen) if network.ndim == 0 else prefix6_text(joined(*network), plen)
+        return prefix_row_text(self.table, row)
 
     def type_name(self, row: int) -> str:
         return ROUTE_TYPE_NAMES[int(self.table.route_type[row])]
@@ -301,6 +300,12 @@ class _Held:
         sums: U8 = np.add.reduceat(each, table.start[:-1])
         sums = sums + table.route_type.astype(np.uint64) * np.uint64(0x165667B19E3779F9)
         return (sums + table.metric.astype(np.uint64) * np.uint64(0x27D4EB2F165667C5))[rows]
+
+
+def prefix_row_text(table: PrefixTable, row: int) -> str:
+    """A prefix of a table, IPv4 or IPv6."""
+    network, plen = table.network[row], int(table.plen[row])
+    return prefix_text(int(network), plen) if network.ndim == 0 else prefix6_text(joined(*network.tolist()), plen)
 
 
 def _compared(was: _Held, now: _Held) -> tuple[list[int], list[int], Iterator[tuple[int, int]]]:

@@ -15,6 +15,9 @@ from typing import Any
 
 from gateway import api
 from gateway.http import make_site
+from gateway.past import Past
+from ospf.domain import DomainKey
+from ospf.history import TopologyHistory
 from tests.gateway import published_fake as fake
 
 
@@ -60,10 +63,13 @@ def main() -> None:
     published = replace(fake.small(), time=fake.NOW)
     network = fake.small_network()
     first = fake.topology_of(network.without("east"), 6, fake.NOW - 1200)
+    remembered = TopologyHistory()
+    for topology in (first, published.topology):
+        remembered.append(topology)
     site = make_site(
         lambda: published,
         history(published),
-        lambda at: first if at < fake.NOW - 600 else published.topology,
+        Past(None, histories={DomainKey("default", 2): remembered}),
         fake.NAMES,
     )
     port = reactor.listenTCP(0, site, interface="127.0.0.1")

@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 
 from gateway import metrics
 from gateway.http import Answer, Answers, Sources
+from gateway.past import Past
 from gateway.published import Published
+from ospf.domain import DomainKey
+from ospf.history import TopologyHistory
 from tests.gateway import face_server
 from tests.gateway import published_fake as fake
 
@@ -25,6 +28,14 @@ from tests.gateway import published_fake as fake
 def answers(published: Published | None = None, **more: Any) -> Answers:
     held = fake.small() if published is None else published
     return Answers(Sources(lambda: held, names=fake.NAMES, version="9.9", now=lambda: fake.NOW + 5, **more))
+
+
+def remembering(*topologies: Any) -> Past:
+    """What a gateway remembers that cut these versions."""
+    history = TopologyHistory()
+    for topology in topologies:
+        history.append(topology)
+    return Past(None, histories={DomainKey("default", 2): history})
 
 
 def ask(path: str, given: Answers | None = None, **parameters: str) -> Any:
@@ -49,6 +60,10 @@ def ask(path: str, given: Answers | None = None, **parameters: str) -> Any:
         ("/api/events", {"since": "now-1h"}),
         ("/api/status", {}),
         ("/api/topology", {}),
+        ("/api/topology", {"area": "0", "instance": "default"}),
+        ("/api/routes", {"router": "10.255.0.3"}),
+        ("/api/routes", {"router": "north", "prefix": "10.4.0.0/24"}),
+        ("/api/events", {"kind": "link_up,link down"}),
         ("/api/path", {"src": "10.1.0.10", "dst": "10.4.0.20"}),
         ("/api/link/10.255.0.4%3A10.4.0.0%2F24", {}),
         ("/api/link/10.255.0.4:10.4.0.0/24", {}),
@@ -71,6 +86,16 @@ def test_every_address_answers(path: str, parameters: dict[str, str]) -> None:
         ("/api/links", {"at": "now"}, 404, "at"),
         ("/api/links", {"tpo": "5"}, 400, "tpo"),
         ("/api/events", {"since": "x"}, 400, "since"),
+        ("/api/topology", {"area": "backbone"}, 400, "area"),
+        ("/api/topology", {"area": "7"}, 404, "area"),
+        ("/api/topology", {"instance": "vrf"}, 404, "instance"),
+        ("/api/topology", {"at": "now-1h"}, 404, "at"),
+        ("/api/routes", {}, 400, "router"),
+        ("/api/routes", {"router": "10.255.0.9"}, 404, "router"),
+        ("/api/routes", {"router": "10.255.0.1", "prefix": "10.99.0.0/16"}, 404, "prefix"),
+        ("/api/routes", {"router": "10.255.0.1", "prefix": "10.1.0.1/24"}, 400, "prefix"),
+        ("/api/lsas", {}, 400, ""),
+        ("/api/lsas", {"since": "later"}, 400, "since"),
         ("/api/path", {"src": "10.1.0.10"}, 400, "dst"),
         ("/api/path", {"src": "web", "dst": "10.4.0.20"}, 400, "src"),
         ("/api/path", {"src": "10.1.0.10", "dst": "10.1.0.11"}, 404, "dst"),
@@ -97,7 +122,7 @@ def test_history_and_earlier_topologies() -> None:
     given = answers(
         published,
         history=face_server.history(published),
-        topology_at=lambda at: old if at < fake.NOW - 600 else published.topology,
+        past=remembering(old, published.topology),
     )
     now, then = ask("/api/links", given, top="1"), ask("/api/links", given, top="1", at="now-5m")
     assert then[0]["bits_per_second"] == pytest.approx(now[0]["bits_per_second"] / 10)

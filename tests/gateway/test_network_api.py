@@ -97,6 +97,7 @@ def test_topology() -> None:
         {
             "prefix": "10.0.100.0/24",
             "designated_router": "10.0.100.1",
+            "area": "0.0.0.0",
             "routers": ["10.255.0.1", "10.255.0.2"],
         }
     ]
