@@ -29,10 +29,12 @@ from ospf.config import AttachConfig
 from ospf.events import Event
 from ospf.listener import Listener
 from ospf.rawsocket import RawAttachment
+from ospf.wire import address_number
 from tests.lab.namespaces import command, inside
 from tests.require import find_program
 
 HOST = "ls"
+TRAPS = 1162  # UDP port
 _NUMBERS = itertools.count()
 LSA_LINE = re.compile(r"^(\d+\.\d+\.\d+\.\d+)\s+(\d+\.\d+\.\d+\.\d+)\s+(\d+)\s+(0x[0-9a-f]{8})\s")
 
@@ -80,6 +82,8 @@ class Board:
             for router in self._bird:
                 self._start_bird(router)
             for router in self._frr:
+                if "agentx" in self._frr[router]:
+                    self._start_snmpd(router)
                 self._start_frr(router)
         except BaseException:
             self.close()
@@ -131,7 +135,12 @@ class Board:
         """A program in a node's namespace, ended with the board."""
         with (self.folder / f"{node}.out").open("ab") as out:
             arguments = ("ip", "netns", "exec", self.namespace(node), *argv)
-            self._daemons.append(subprocess.Popen(arguments, stdout=out, stderr=out))
+            environment = os.environ | {
+                "SNMPCONFPATH": str(self.folder),
+                "SNMP_PERSISTENT_DIR": str(self.folder),
+                "MIBS": "",
+            }
+            self._daemons.append(subprocess.Popen(arguments, stdout=out, stderr=out, env=environment))
         return self._daemons[-1]
 
     def _start_frr(self, router: str) -> None:
@@ -139,7 +148,11 @@ class Board:
         folder.mkdir()
         folder.chmod(0o777)
         (folder / "ospfd.conf").write_text(f"log file {folder}/ospfd.log\n" + self._frr[router])
-        (folder / "zebra.conf").write_text(f"hostname {router}\n")
+        zebra = f"hostname {router}\n"
+        if "mpls-te" in self._frr[router]:  # no TE LSA of an interface without parameters
+            ours = (lan.interface for lan in self.lans.values() if router in lan.routers)
+            zebra += "".join(f"interface {name}\n link-params\n  enable\n  exit-link-params\n" for name in ours)
+        (folder / "zebra.conf").write_text(zebra)
         for daemon in ("zebra", "ospfd"):
             extra = ("-M", "snmp") if daemon == "ospfd" and "agentx" in self._frr[router] else ()
             self.spawn(
@@ -149,6 +162,19 @@ class Board:
                 *("-i", str(folder / f"{daemon}.pid"), "-z", str(folder / "zserv.api"), "--vty_socket", str(folder)),
             )
             self.await_for(lambda d=daemon: (folder / f"{d}.vty").exists(), f"{daemon} of {router}")  # type: ignore[misc]
+
+    def _start_snmpd(self, router: str) -> None:
+        """The master agent of an FRR whose configuration says `agentx`; its traps go to TRAPS on its own loopback."""
+        master = self.folder / "agentx"
+        (self.folder / "snmpd.conf").write_text(
+            f"agentAddress udp:161\nmaster agentx\nagentXSocket unix:{master}\nagentXPerms 0777 0777\n"
+            f"trap2sink 127.0.0.1:{TRAPS} public\n"
+        )
+        (self.folder / "frr.conf").write_text(f"agentXSocket unix:{master}\n")
+        program = find_program("snmpd") or "snmpd"
+        log = str(self.folder / "snmpd.log")
+        self.spawn(router, program, "-f", "-Lf", log, "-C", "-c", str(self.folder / "snmpd.conf"))
+        self.await_for(master.exists, "snmpd")
 
     def _start_bird(self, router: str) -> None:
         folder = self.folder / router
@@ -179,11 +205,27 @@ class Board:
         found = {}
         kind = ""
         for line in self.vtysh(router, "show ip ospf database").splitlines():
-            if "Link States" in line or "Opaque" in line:
+            if "Link States" in line or "Opaque LSA" in line or "Opaque-LSA" in line:
                 kind = line.strip()
             elif (match := LSA_LINE.match(line)) and int(match[3]) < 3600:
                 found[kind, match[1], match[2]] = match[4]
         return found
+
+    def backbone(self, router: str) -> dict[tuple[int, int, int], int]:
+        """An FRR's database of area 0 by key -> sequence number (signed), link scope left out."""
+        kinds = {"Router": 1, "Net": 2, "Summary": 3, "ASBR-Summary": 4, "Area-Local": 10}
+        found = {}
+        for (kind, link, origin), sequence in self.sequences(router).items():
+            if "(Area 0.0.0.0)" in kind or "Area-Local" in kind:
+                key = (kinds[kind.split()[0]], address_number(link), address_number(origin))
+                found[key] = int(sequence, 16) - (1 << 32)
+        return found
+
+    def knows_us(self, router: str) -> bool:
+        """Whether the router has the listener among its neighbors, in whatever state."""
+        if router in self._frr:
+            return "0.0.0.255" in self.vtysh(router, "show ip ospf neighbor all")
+        return "0.0.0.255" in self.birdc(router, "show", "ospf", "neighbors")
 
     def converge(self, router: str, full: int, stable: float = 5.5, seconds: float = 60.0) -> None:
         """Until an FRR is Full `full` times and its database has not changed for `stable` seconds."""

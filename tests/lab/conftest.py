@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import counters
+from tests.lab import counters, segments
+from tests.lab.board import Board
 from tests.lab.monitored import Monitored
 from tests.lab.network import Network
 from tests.lab.traffic import Traffic
@@ -54,6 +55,16 @@ def network(measured: list[str]) -> Iterator[Network]:
         measured.append(f"network of {len(network.plan.routers)} routers up in {network.seconds_to_converge:.1f} s")
         counters.install(network)
         yield network
+
+
+@pytest.fixture(scope="session")
+def board() -> Iterator[Board]:
+    """The segments of the listener's own tests, converged."""
+    require_root()
+    require_programs("ip", "zebra", "ospfd", "vtysh", "bird", "birdc", "snmpd")
+    with Board(segments.LANS, segments.frr(), segments.bird()) as board:
+        board.converge("f", segments.FULL)
+        yield board
 
 
 @pytest.fixture(scope="module")
