@@ -227,8 +227,10 @@ def _wire(net: RandomNetwork, area: int, routers: list[int]) -> None:
 def _externals(net: RandomNetwork, members: dict[int, list[int]]) -> None:
     rng = net.rng
     normal = sorted({r for area, routers in members.items() if net.kinds[area] == NORMAL for r in routers})
-    inside = [link.link_id + 2 for (_, _), links in sorted(net.links.items()) for link in links
-              if link.type == STUB and link.link_data == masked(24)]  # fmt: skip
+    stubs = [link.link_id for _, links in sorted(net.links.items()) for link in links
+             if link.type == STUB and link.link_data == masked(24)]  # fmt: skip
+    # of a prefix that two routers announce, section 16 does not say which of equal routes a forwarding address takes
+    inside = [network + 2 for network in stubs if stubs.count(network) == 1]
     taken: set[tuple[int, Prefix]] = set()
     for _ in range(rng.randint(0, 5)):
         prefix = (0xAC100000 + 65536 * rng.randint(0, 3), 16)

@@ -241,17 +241,32 @@ class RoutingTable:
         db, tree = self.areas[area], self.trees[area]
         for lsa, body in db.summaries:
             border: Vertex = ("router", lsa.header.advertising_router)
-            if lsa.header.type != 3 or body.metric >= LS_INFINITY or border[1] == self.root:
+            if body.metric >= LS_INFINITY or border[1] == self.root or border not in tree.cost:
+                continue
+            if lsa.header.type == 4:
+                self._transit_asbr(lsa.header.link_state_id, tree.cost[border] + body.metric, tree.hops[border])
                 continue
             prefix = (lsa.header.link_state_id & body.mask, length_of(body.mask))
             old = self.routes.get(prefix)
-            if old is None or old.kind > INTER or old.area != 0 or border not in tree.cost:  # (2), (3)
+            if old is None or old.kind > INTER or old.area != 0:  # (2), (3)
                 continue
             cost = tree.cost[border] + body.metric
             if cost < old.cost:  # (4): the entry stays of the backbone
                 self.routes[prefix] = replace(old, cost=cost, hops=tree.hops[border])
             elif cost == old.cost:
                 self.routes[prefix] = replace(old, hops=old.hops | tree.hops[border])
+
+    def _transit_asbr(self, asbr: int, cost: int, hops: Hops) -> None:
+        entries = self.asbrs.get(asbr, [])
+        backbone = [entry for entry in entries if entry.area == 0]
+        if not backbone:
+            return
+        kind = min(entry.kind for entry in backbone)
+        least = min(entry.cost for entry in backbone if entry.kind == kind)
+        held = frozenset[Hop]().union(*(e.hops for e in backbone if (e.kind, e.cost) == (kind, least)))
+        if cost <= least:
+            new = Entry(kind, cost, 0, hops if cost < least else held | hops, 0)
+            self.asbrs[asbr] = [entry for entry in entries if entry.area] + [new]
 
     # 16.4 and RFC 3101 2.5
 
@@ -306,17 +321,16 @@ class RoutingTable:
         candidates = self.asbrs.get(router, [])
         if area is not None:
             candidates = [c for c in candidates if c.kind == INTRA and c.area == area]
-        # an inter-area path is a path only where there is no intra-area one
-        intra = [c for c in candidates if c.kind == INTRA]
-        candidates = intra or candidates
+        else:  # RFC 3101 2.5 (3): non-NSSA entries; a stub area's routers could not pass such traffic on either
+            candidates = [c for c in candidates if self.areas[c.area].takes_externals]
+        # 16.2 (5): an entry per area, and an inter-area path only where the area has no intra-area one
+        inside = {c.area for c in candidates if c.kind == INTRA}
+        candidates = [c for c in candidates if c.kind == INTRA or c.area not in inside]
         if not candidates:
             return None
-        if intra:
-            best = min((self._preference(c), c.cost, -c.area) for c in candidates)
-            return next(c for c in candidates if (self._preference(c), c.cost, -c.area) == best)
-        least = min(c.cost for c in candidates)
-        tied = [c for c in candidates if c.cost == least]
-        return replace(tied[0], hops=frozenset().union(*(c.hops for c in tied)))
+        best = min((self._preference(c), c.cost, -c.area) for c in candidates)  # 16.4.1
+        tied = [c for c in candidates if (self._preference(c), c.cost, -c.area) == best]
+        return replace(tied[0], hops=frozenset[Hop]().union(*(c.hops for c in tied)))
 
     def _preference(self, path: Entry) -> int:
         """16.4.1: intra-area paths through other areas than the backbone come first."""
@@ -330,5 +344,7 @@ class RoutingTable:
             return None
         found = inside[max(matching, key=lambda prefix: prefix[1])]
         if area is not None and (found.kind != INTRA or found.area != area):  # RFC 3101 2.5 (3)
+            return None
+        if area is None and not self.areas[found.area].takes_externals:  # through a type 5 capable area
             return None
         return found
