@@ -50,7 +50,7 @@ def computed(paths: Paths, root: int) -> Told:
     links = paths.topology.links
     found: Told = {}
     for route in paths.table(root):
-        # Section 16 names no next hop on the router's own stub network (a forwarding address); the product names its row.
+        # A forwarding address on an own stub network: section 16 names no next hop, the product the row.
         ways = [(links.keys[hop.link].interface, hop.router) for hop in route.next_hops]
         hops = frozenset(way for way in ways if "/" not in way[0])
         found[route.network, route.plen] = (route.route_type, route.cost, route.type2_cost, hops)
