@@ -20,7 +20,7 @@ import socket
 import struct
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ospf.config import UDP_SCHEME, AttachConfig
 from ospf.errors import OspfAttachError, OspfDecodeError
@@ -43,7 +43,8 @@ SIOCGIFADDR, SIOCGIFFLAGS, SIOCGIFMTU = 0x8915, 0x8913, 0x8921
 IFF_POINTOPOINT = 0x10
 SO_RXQ_OVFL = 40
 SO_RCVBUFFORCE = 33
-_ANCILLARY_OCTETS = socket.CMSG_SPACE(4)
+_ANCILLARY_OCTETS = socket.CMSG_SPACE(4) + socket.CMSG_SPACE(20)
+Ancillary = list[tuple[int, int, bytes]]
 
 
 @dataclass(slots=True)
@@ -76,7 +77,9 @@ class Attachment(Protocol):
 
 
 class RawAttachment:
-    """OSPF on a real interface. OspfAttachError says what is missing."""
+    """OSPFv2 on a real interface (OSPFv3 is `ospf.v3.rawsocket`). OspfAttachError says what is missing."""
+
+    family = socket.AF_INET
 
     def __init__(self, interface: str, receive_buffer_octets: int = 8 << 20) -> None:
         self.interface = interface
@@ -86,14 +89,14 @@ class RawAttachment:
         except OSError as error:
             raise OspfAttachError(f"{interface}: no such interface") from error
         try:
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, IP_PROTOCOL)
+            self._socket = socket.socket(self.family, socket.SOCK_RAW, IP_PROTOCOL)
         except PermissionError as error:
             raise OspfAttachError(
                 f"{interface}: listening to OSPF needs CAP_NET_RAW (run as root, or give the service"
                 " AmbientCapabilities=CAP_NET_RAW)"
             ) from error
         try:
-            self._address = _interface_address(self._socket, interface)
+            self._address = self._own_address()
             self._prepare(receive_buffer_octets)
         except OSError as error:
             self._socket.close()
@@ -111,6 +114,14 @@ class RawAttachment:
         except PermissionError:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_octets)
         s.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
+        self._join()
+
+    def _own_address(self) -> int:
+        return _interface_address(self._socket, self.interface)
+
+    def _join(self) -> None:
+        """Into the groups, and how to send."""
+        s = self._socket
         for group in (ALL_SPF_ROUTERS, ALL_D_ROUTERS):
             request = struct.pack("!II", group, self._address) + struct.pack("=i", self._index)
             s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
@@ -124,7 +135,7 @@ class RawAttachment:
 
     @property
     def address(self) -> int:
-        """The interface's first IPv4 address: the source of what we send."""
+        """The source of what we send: the interface's first IPv4 address."""
         return self._address
 
     @property
@@ -150,7 +161,7 @@ class RawAttachment:
         packets: list[bytes] = []
         while len(packets) < BATCH_PACKETS:
             try:
-                data, ancillary, _, _ = self._socket.recvmsg(PACKET_OCTETS, _ANCILLARY_OCTETS)
+                data, ancillary, _, sender = self._socket.recvmsg(PACKET_OCTETS, _ANCILLARY_OCTETS)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
@@ -159,9 +170,13 @@ class RawAttachment:
             for level, kind, value in ancillary:
                 if level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
                     self.stats.kernel_dropped = struct.unpack("=I", value[:4])[0]
-            packets.append(data)
+            packets.append(self._whole(data, ancillary, sender))
         self.stats.received += len(packets)
         return packets
+
+    def _whole(self, data: bytes, ancillary: Ancillary, sender: Any) -> bytes:
+        """The IP packet: a raw IPv4 socket hands over just that."""
+        return data
 
     def send(self, destination: int, payload: bytes) -> bool:
         """One OSPF packet from the interface's address; False (and counted) if the kernel refuses it.

@@ -31,6 +31,7 @@ IO_MODULES = {
     "ospf/archivefile.py",
     "ospf/capture.py",
     "ospf/rawsocket.py",
+    "ospf/v3/rawsocket.py",
     "mibs/responder.py",
     "mibs/snapshotfile.py",
     "gateway/attachments.py",

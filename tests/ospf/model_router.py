@@ -23,6 +23,7 @@ from ospf.packets import (
     LinkStateAck,
     LinkStateRequest,
     LinkStateUpdate,
+    Packet,
     PacketBody,
     build_ip_packet,
     decode_packet,
@@ -37,6 +38,8 @@ LSAS_PER_UPDATE = 5
 
 class ModelRouter:
     """A DR (by default) at `address` with the given LSAs; `others` are routers it hears besides the listener."""
+
+    groups = (ALL_SPF_ROUTERS, ALL_D_ROUTERS)
 
     def __init__(
         self,
@@ -102,12 +105,16 @@ class ModelRouter:
             self.database[lsa.key] = lsa
         return self.say(LinkStateUpdate(lsas))
 
+    def read(self, payload: bytes) -> Packet:
+        """A packet of the listener's."""
+        return decode_packet(payload)
+
     def _set(self, state: str) -> None:
         self.state = state
         self.reached.add(state)
 
     def receive(self, payload: bytes) -> None:
-        packet = decode_packet(payload)
+        packet = self.read(payload)
         try:
             self.auth.check(payload, packet.router_id, LISTENER)
         except Refusal as refusal:
@@ -206,7 +213,7 @@ def converse(
         said = listener.packets_to_send(now)
         for destination, payload in said:
             for router in routers:
-                if destination in (ALL_SPF_ROUTERS, ALL_D_ROUTERS, router.address) and not lose(payload):
+                if destination in (*router.groups, router.address) and not lose(payload):
                     router.receive(payload)
         answers = [packet for router in routers for packet in router.out]
         for router in routers:
