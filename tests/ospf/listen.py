@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 import msgspec
 
+from ospf.auth import next_boot_count
 from ospf.config import AttachConfig
 from ospf.listener import Listener
 from ospf.rawsocket import open_attachment
@@ -42,7 +43,8 @@ def main() -> None:
     config = msgspec.json.decode(sys.argv[1].encode(), type=AttachConfig)
     end = time.monotonic() + float(sys.argv[2])
     attachment = open_attachment(config)
-    listener = Listener(config, time.monotonic())
+    listener = Listener(config, time.monotonic(), boot_count=next_boot_count(0, time.time()))
+    listener.attached(address=attachment.address, point_to_point=attachment.point_to_point, mtu=attachment.mtu)
     say(event="listening")
     while (now := time.monotonic()) < end:
         due = listener.next_timeout()

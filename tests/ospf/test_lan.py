@@ -178,12 +178,12 @@ def test_a_lone_router_is_polled_and_not_disturbed(small: Lan) -> None:
     small.vtysh("r1", "configure terminal", "interface e0", "ip ospf network point-to-point")
     time.sleep(6)  # MinLSInterval: nothing more is originated for the change
     before = small.database()
-    burst = small.listen(network="point-to-point")
+    burst = small.listen(network="point-to-point", mode="burst")
     burst.wait_for("Synchronised")
     time.sleep(1)
     assert small.database() == before == listed(burst)
     burst.close()
-    full = small.listen(network="point-to-point", mode="full", router_id="250.0.0.1")
+    full = small.listen(network="point-to-point", router_id="250.0.0.1")  # left to itself, that is full
     full.wait_for("Synchronised")
     assert "250.0.0.1         0 Full/-" in small.vtysh("r1", "show ip ospf neighbor")
     small.vtysh("r1", "configure terminal", "interface e0", "ip ospf cost 6")
