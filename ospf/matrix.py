@@ -135,6 +135,7 @@ class _Follow:
         kept = np.zeros(self.mesh.groups, dtype=np.bool_)
         kept[group[settled]] = True
         self.like = before._like.copy()
+        self.like[~kept] = 0  # nobody asks for them any more
         self.like[group[settled]] = self.prefixes[settled]
         of_prefix, like = self.paths.groups
         astray = np.flatnonzero(live & ~settled)
@@ -173,9 +174,11 @@ class _Follow:
         group, vertex = np.divmod(mesh.key, max(n, 1))
         alive = np.zeros(mesh.groups, dtype=np.bool_)
         alive[: len(kept)] = kept
-        doubtful = np.flatnonzero(alive[group] & (mesh.far | self.lost | self._touched(group, vertex)))
         moved = np.zeros(len(mesh.key), dtype=np.bool_)
         self.keys = np.zeros(0, dtype=np.int64)
+        if not kept.any():
+            return moved
+        doubtful = np.flatnonzero(alive[group] & (mesh.far | self.lost | self._touched(group, vertex)))
         if doubtful.size:
             was = mesh.hops_of(doubtful)
             now, far = self.paths.decide(self.like)(group[doubtful], vertex[doubtful])

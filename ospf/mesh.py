@@ -87,14 +87,36 @@ class Mesh:
             self._table = np.concatenate([self._table, np.full(groups * self.n_vertices, -1, dtype=np.int32)])
 
     def grow(self, key: I8, decide: Decide) -> None:
-        """Add the nodes of these keys and all that can be reached from them."""
+        """Add the nodes of these keys and all that can be reached from them; their hops are named by `link`."""
+        found: list[Hops] = []
+        beyond: list[B1] = []
+        first = count = len(self.key)
+        parts = [self.key]
         while True:
             fresh = self._fresh(key)
             if not len(fresh):
-                return
-            first = len(self.key)
-            self._add(fresh)
-            key = self.set_hops(np.arange(first, len(self.key)), decide)
+                break
+            if self._table is not None:
+                self._table[fresh] = np.arange(count, count + len(fresh))
+                parts.append(fresh)
+            else:
+                self.key, self._order = np.concatenate([self.key, fresh]), None
+            group, vertex = np.divmod(fresh, self.n_vertices)
+            hops, far = decide(group, vertex)
+            moving = np.flatnonzero(hops.router >= 0)
+            key = group[hops.node[moving]] * self.n_vertices + hops.router[moving]
+            found.append(hops._replace(node=hops.node + count))
+            beyond.append(far)
+            count += len(fresh)
+        if count == first:
+            return
+        if self._table is not None:
+            self.key = np.concatenate(parts)
+        none = np.zeros(count - first, dtype=np.int64)
+        self.begin, self.degree = np.concatenate([self.begin, none]), np.concatenate([self.degree, none])
+        self.far = np.concatenate([self.far, *beyond])
+        hops = Hops.of(found)
+        self.put(np.arange(first, count), hops._replace(node=hops.node - first))
 
     def _fresh(self, key: I8) -> I8:
         """The keys without a node, once each."""
@@ -106,21 +128,6 @@ class Mesh:
         fresh = key[self._table[key] == place]
         self._table[key] = -1
         return fresh
-
-    def _add(self, key: I8) -> None:
-        if self._table is not None:
-            self._table[key] = np.arange(len(self.key), len(self.key) + len(key))
-        self._order = None
-        self.key = np.concatenate([self.key, key])
-        none = np.zeros(len(key), dtype=np.int64)
-        self.begin, self.degree = np.concatenate([self.begin, none]), np.concatenate([self.degree, none])
-        self.far = np.concatenate([self.far, np.zeros(len(key), dtype=np.bool_)])
-
-    def set_hops(self, nodes: I8, decide: Decide) -> I8:
-        """Decide the next hops of these nodes; keys of where they lead, to be added by `grow` (then `link`)."""
-        group, vertex = np.divmod(self.key[nodes], self.n_vertices)
-        hops, self.far[nodes] = decide(group, vertex)
-        return self.put(nodes, hops)
 
     def put(self, nodes: I8, hops: Hops) -> I8:
         """These hops for these nodes; keys of where they lead."""

@@ -130,15 +130,17 @@ def _adjacency(matrix: csr_matrix) -> Adjacency:
 
 def _changed_rows(old: csr_matrix, new: csr_matrix) -> I8:
     """Vertices whose least-cost edges differ."""
-    if old.nnz == new.nnz and np.array_equal(old.indices, new.indices):
+    if old.nnz == new.nnz and np.array_equal(old.indices, new.indices) and np.array_equal(old.indptr, new.indptr):
         differs = np.flatnonzero(old.data != new.data)
         return np.unique(np.searchsorted(new.indptr, differs, "right") - 1)
-    rows = np.arange(old.shape[0])
-    there = np.repeat(rows, np.diff(old.indptr)), old.indices, old.data
-    here = np.repeat(rows, np.diff(new.indptr)), new.indices, new.data
-    both = np.array([np.concatenate(pair) for pair in zip(there, here, strict=True)])
-    edges, count = np.unique(both, axis=1, return_counts=True)
-    return np.unique(edges[0, count == 1]).astype(np.int64)
+    number = np.diff(old.indptr)
+    found = number != np.diff(new.indptr)
+    same = np.flatnonzero(~found)
+    which, there = spread(old.indptr[same], number[same])
+    _, here = spread(new.indptr[same], number[same])
+    unlike = (old.indices[there] != new.indices[here]) | (old.data[there] != new.data[here])
+    found[same[which[unlike]]] = True
+    return np.flatnonzero(found)
 
 
 def spread(begin: NDArray[np.integer], count: NDArray[np.integer]) -> tuple[I8, I8]:
