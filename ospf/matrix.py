@@ -1,9 +1,9 @@
 """Routing fractions of many pairs, followed from one version of the topology to the next.
 
 After a change few pairs take another way, though the link that failed was on the shortest-path graphs of half of all
-destinations. So the work goes by what changed: distances that differ (`Distances.adopt`) mark the (target, vertex) they
-can matter to (`ospf.touched`); nodes of the mesh so marked decide again; the pairs that pass a node whose next hops came
-out different are pushed again; all other rows are taken over.
+destinations. So the work goes by what changed: distances that differ (`Distances.adopt`) mark the (target, vertex)
+they can matter to (`ospf.touched`); nodes of the mesh so marked decide again; the pairs that pass a node whose next
+hops came out different are pushed again; all other rows are taken over.
 
 Nodes that depended on more than the offers for their own prefix (externals, covering prefixes, traffic that begins at a
 network) decide again every time: they are few, since externals that every router treats alike are one group.
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ospf.groups import mix, words
-from ospf.mesh import Mesh
 from ospf.spf import Hops, spread
 from ospf.topology import Topology
 from ospf.touched import renumbered, same_rules, touched
@@ -47,7 +46,6 @@ class RoutingMatrix:
 
     def _build(self) -> None:
         known = np.flatnonzero((self.sources >= 0) & (self.prefixes >= 0))
-        of_prefix, like = self.paths.groups
         self._mesh, node, self._like = self.paths.mesh(self.sources[known], self.prefixes[known])
         self._node = np.full(len(self.sources), -1, dtype=np.int64)
         self._node[known] = node
@@ -280,9 +278,9 @@ def _spliced(
             at = row + 1
     else:
         kept = np.repeat(~changed, np.diff(old.indptr))
-        place = np.repeat(~changed, count)
-        indices[place], data[place] = source[kept], old.data[kept]
-    which, place = spread(start[pushed], count[pushed])
+        stay = np.repeat(~changed, count)
+        indices[stay], data[stay] = source[kept], old.data[kept]
+    place = spread(start[pushed], count[pushed])[1]
     indices[place], data[place] = fresh.indices, fresh.data
     matrix = csr_matrix((data, indices, start), shape=(len(count), width))
     matrix.has_canonical_format = rows is None or bool((np.diff(rows[rows >= 0]) > 0).all())

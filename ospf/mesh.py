@@ -138,8 +138,9 @@ class Mesh:
         self.into = np.concatenate([self.into, hops.into.astype(np.int32)])
         self.router = np.concatenate([self.router, hops.router.astype(np.int32)])
         moving = hops.router >= 0
-        keys: I8 = self.key[nodes[hops.node[moving]]] // max(self.n_vertices, 1) * self.n_vertices
-        return keys + hops.router[moving]
+        group = self.key[nodes[hops.node[moving]]] // max(self.n_vertices, 1)
+        keys: I8 = group * self.n_vertices + hops.router[moving]
+        return keys
 
     def link(self) -> None:
         """Name the next node of every hop that was added."""
@@ -183,9 +184,10 @@ class Mesh:
         track = ingress is not None
         came = ingress if ingress is not None else np.full(len(pair), -1, dtype=np.int64)
         levels: list[Level] = []
+        lost = 0
         for _ in range(self.n_vertices + 1):
             if not len(pair):
-                return levels, 0
+                break
             degree = self.degree[node]
             begin = self.begin[node]
             if degree.max() <= 1:
@@ -202,8 +204,9 @@ class Mesh:
             pair, node, came, share = _merge(pair, node, came, share, len(self.key))
             if len(levels) > 64:
                 big = share > LEAST_SHARE
+                lost += int((~big).sum())
                 pair, node, came, share = pair[big], node[big], came[big], share[big]
-        return levels, len(pair)
+        return levels, lost + len(pair)
 
 
 def _merge(pair: I8, node: I8, came: I8, share: F8, n_nodes: int) -> tuple[I8, I8, I8, F8]:
