@@ -28,6 +28,7 @@ from ospf.wire import lsa_checksum as lsa_checksum
 
 ROUTER, NETWORK, SUMMARY_NETWORK, SUMMARY_ASBR, AS_EXTERNAL, NSSA_EXTERNAL = 1, 2, 3, 4, 5, 7
 OPAQUE_LINK, OPAQUE_AREA, OPAQUE_AS = 9, 10, 11
+SCOPE_LINK, SCOPE_AREA, SCOPE_AS = 0, 1, 2
 LINK_P2P, LINK_TRANSIT, LINK_STUB, LINK_VIRTUAL = 1, 2, 3, 4
 FLAG_B, FLAG_E, FLAG_V = 1, 2, 4
 MAX_AGE = 3600  # seconds
@@ -329,6 +330,13 @@ def with_age(lsa: Lsa, age: int) -> Lsa:
     if age == lsa.header.age:
         return lsa
     return Lsa(replace(lsa.header, age=age), lsa.body, age.to_bytes(2, "big") + lsa.raw[2:])
+
+
+def flooding_scope(kind: int) -> int:
+    """How far an LSA type travels (RFC 2328 13.3, RFC 5250 3): SCOPE_LINK, SCOPE_AREA or SCOPE_AS."""
+    if kind in (AS_EXTERNAL, OPAQUE_AS):
+        return SCOPE_AS
+    return SCOPE_LINK if kind == OPAQUE_LINK else SCOPE_AREA
 
 
 def plain_age(header: LsaHeader) -> int:

@@ -2,21 +2,27 @@
 
 Covered: installing by "newer than", ageing (time is an argument, nothing ticks), MaxAge, DoNotAge (RFC
 1793), the wrap of the sequence number, and the difference that matters to everybody behind: **a refresh
-is not a change**. AS-scoped LSAs (types 5 and 11) are kept beside the area's own: a listener sees one
-attachment.
+is not a change**. A listener sees one attachment, so its database holds what is flooded there, of all three scopes:
+the area's own LSAs, those of the whole AS (types 5 and 11), and those of this very segment (type 9).
 
 Left out, because nobody depends on a listener: MinLSArrival (every intact newer instance is taken) and
 flooding, hence retransmission lists. A flushed LSA stays as a tombstone for a minute so that a late copy
 of an older instance cannot raise it again; a tombstone at the last sequence number is dropped at once,
 since its originator goes on with the first one (12.1.6).
+
+The database may hold 100,000 LSAs of which a few change per second, so nothing that happens often costs more than
+what changed: an entry changes in place, its timer is put off only when it rings (most LSAs are refreshed long before),
+and the order by key outlives everything but a new key.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from math import inf
+
+from msgspec import Struct
 
 from ospf.lsa import (
     DO_NOT_AGE,
@@ -26,6 +32,7 @@ from ospf.lsa import (
     Key,
     Lsa,
     LsaHeader,
+    flooding_scope,
     is_newer_aged,
     plain_age,
     with_age,
@@ -65,24 +72,31 @@ class LsdbStats:
     sequence_gaps: int = 0
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct, gc=False):
+    key: Key
     lsa: Lsa
     received: float
     due: float  # when the live LSA reaches MaxAge, or the tombstone goes
+    timer: float  # when its item in the heap rings, at or before `due`
     live: bool
 
 
 class Lsdb:
-    """LSAs of one area, at most `max_lsas` of them (tombstones included)."""
+    """LSAs of one area, at most `max_lsas` of them (tombstones included).
 
-    def __init__(self, area: int, max_lsas: int = MAX_LSAS) -> None:
+    `scope_of` tells the flooding scope of an LSA type, that of version 2 unless given.
+    """
+
+    def __init__(self, area: int, max_lsas: int = MAX_LSAS, *, scope_of: Callable[[int], int] = flooding_scope) -> None:
         self.area = area
         self.max_lsas = max_lsas
         self.stats = LsdbStats()
+        self._scope_of = scope_of
         self._entries: dict[Key, _Entry] = {}
-        self._due: list[tuple[float, Key]] = []
+        self._timers: list[tuple[float, Key]] = []
         self._live = 0
+        self._order: list[_Entry] | None = []  # by key; None: to be sorted anew
+        self._all: tuple[Lsa, ...] | None = ()  # the live ones by key; None: to be gathered anew
 
     def __len__(self) -> int:
         """Number of live LSAs."""
@@ -100,17 +114,37 @@ class Lsdb:
             return None
         return with_age(entry.lsa, _age(entry, now) | entry.lsa.header.age & DO_NOT_AGE)
 
-    def lsas(self, now: float) -> tuple[Lsa, ...]:
-        """Live LSAs by key, without those that have reached MaxAge; ages are those at reception."""
-        return tuple(entry.lsa for _, entry in sorted(self._entries.items()) if entry.live and entry.due > now)
+    def lsas(self, now: float, scope: int | None = None) -> tuple[Lsa, ...]:
+        """Live LSAs by key, without those that have reached MaxAge; ages are those at reception.
+
+        With `scope` (SCOPE_LINK, SCOPE_AREA, SCOPE_AS) only those that travel so far.
+        """
+        if self._all is None:
+            if self._order is None:
+                self._order = sorted(self._entries.values(), key=_key_of)
+            self._all = tuple(entry.lsa for entry in self._order if entry.live)
+        found = self._all
+        due = self.next_expiry()
+        if due is not None and due <= now:
+            found = tuple(lsa for lsa in found if self._entries[lsa.key].due > now)
+        if scope is None:
+            return found
+        return tuple(lsa for lsa in found if self._scope_of(lsa.header.type) == scope)
+
+    def checksum_sum(self, scope: int) -> int:
+        """The 32-bit sum of the checksums of all live LSAs of a scope: equal databases have equal sums.
+
+        So do routers report theirs: ospfAreaLsaCksumSum, ospfAsLsaCksumSum (RFC 4750; without type 11 that is
+        ospfExternLsaCksumSum of RFC 1248).
+        """
+        return sum(lsa.header.checksum for lsa in self.lsas(-inf, scope)) & 0xFFFFFFFF
 
     def compare(self, header: LsaHeader, now: float) -> int:
         """1 if `header` describes something newer than what is held (or not held), 0 the same, -1 older."""
         entry = self._entries.get((header.type, header.link_state_id, header.advertising_router))
         if entry is None:
             return 1
-        # RFC 2328 13.1: the copy's age counts as it is now.
-        return is_newer_aged(header, plain_age(header), entry.lsa.header, _age(entry, now))
+        return _order(header, entry, now)
 
     def wants(self, header: LsaHeader, now: float) -> bool:
         """Whether an LSA described by `header` would tell something new (RFC 2328 10.6, 13)."""
@@ -121,11 +155,12 @@ class Lsdb:
 
     def install(self, lsa: Lsa, now: float) -> LsdbChange | None:
         """Take an LSA if it is newer (RFC 2328 13 (4)-(8)); returns the change of content, if any."""
-        entry = self._entries.get(lsa.key)
+        key = lsa.key
+        entry = self._entries.get(key)
         dead = plain_age(lsa.header) == MAX_AGE
         if entry is None:
-            return self._install_first(lsa, dead, now)
-        order = is_newer_aged(lsa.header, plain_age(lsa.header), entry.lsa.header, _age(entry, now))
+            return self._install_first(key, lsa, dead, now)
+        order = _order(lsa.header, entry, now)
         if order == 0:
             self.stats.duplicates += 1
             return None
@@ -137,19 +172,19 @@ class Lsdb:
             self.stats.sequence_gaps += 1
         self.stats.installed += 1
         if dead:
-            return self._bury(lsa, old, now)
-        self._hold(lsa, now)
+            return self._bury(entry, lsa, now)
+        self._hold(entry, lsa, now)
         if old is None:
             self.stats.added += 1
-            return LsdbChange(lsa.key, ADDED, now, None, lsa)
+            return LsdbChange(key, ADDED, now, None, lsa)
         # RFC 2328 13.2: options or body differ; sequence, checksum and age alone are a refresh.
         if old.header.options == lsa.header.options and old.raw[HEADER_LENGTH:] == lsa.raw[HEADER_LENGTH:]:
             self.stats.refreshes += 1
             return None
         self.stats.changed += 1
-        return LsdbChange(lsa.key, CHANGED, now, old, lsa)
+        return LsdbChange(key, CHANGED, now, old, lsa)
 
-    def _install_first(self, lsa: Lsa, dead: bool, now: float) -> LsdbChange | None:
+    def _install_first(self, key: Key, lsa: Lsa, dead: bool, now: float) -> LsdbChange | None:
         if dead:  # RFC 2328 13 (4): MaxAge, no copy: nothing to flush
             self.stats.max_age_unknown += 1
             return None
@@ -158,50 +193,57 @@ class Lsdb:
             return None
         self.stats.installed += 1
         self.stats.added += 1
-        self._hold(lsa, now)
-        return LsdbChange(lsa.key, ADDED, now, None, lsa)
+        self._entries[key] = entry = _Entry(key, lsa, now, inf, inf, False)
+        self._order = None
+        self._hold(entry, lsa, now)
+        return LsdbChange(key, ADDED, now, None, lsa)
 
-    def _hold(self, lsa: Lsa, now: float) -> None:
+    def _hold(self, entry: _Entry, lsa: Lsa, now: float) -> None:
+        self._live += not entry.live
+        self._all = None
+        entry.lsa, entry.received, entry.live = lsa, now, True
         header = lsa.header
-        due = inf if header.age & DO_NOT_AGE else now + MAX_AGE - plain_age(header)
-        self._replace(lsa.key, _Entry(lsa, now, due, True))
+        self._set_due(entry, inf if header.age & DO_NOT_AGE else now + MAX_AGE - plain_age(header))
 
-    def _bury(self, lsa: Lsa, old: Lsa | None, now: float) -> LsdbChange | None:
+    def _bury(self, entry: _Entry, lsa: Lsa, now: float) -> LsdbChange | None:
+        old = entry.lsa if entry.live else None
+        self._live -= entry.live
+        self._all = None
+        entry.lsa, entry.received, entry.live = lsa, now, False
         if lsa.header.sequence == MAX_SEQUENCE:
-            self._replace(lsa.key, None)
+            self._forget(entry)
         else:
-            self._replace(lsa.key, _Entry(lsa, now, now + TOMBSTONE_SECONDS, False))
+            self._set_due(entry, now + TOMBSTONE_SECONDS)
         if old is None:
             return None
         self.stats.flushed += 1
-        return LsdbChange(lsa.key, REMOVED, now, old, None)
+        return LsdbChange(entry.key, REMOVED, now, old, None)
 
-    def _replace(self, key: Key, entry: _Entry | None) -> None:
-        before = self._entries.get(key)
-        self._live += (entry is not None and entry.live) - (before is not None and before.live)
-        if entry is None:
-            self._entries.pop(key, None)
-            return
-        self._entries[key] = entry
-        if entry.due != inf:
-            heapq.heappush(self._due, (entry.due, key))
-            # Every refresh leaves a dead item in the heap; sweep when they outnumber the living.
-            if len(self._due) > 2 * len(self._entries) + 64:
-                self._due = [(e.due, k) for k, e in self._entries.items() if e.due != inf]
-                heapq.heapify(self._due)
+    def _set_due(self, entry: _Entry, due: float) -> None:
+        entry.due = due
+        if due < entry.timer:  # otherwise the item in the heap rings early enough
+            entry.timer = due
+            heapq.heappush(self._timers, (due, entry.key))
+            # Of entries that are gone or due earlier than before an item stays; sweep when they outnumber the others.
+            if len(self._timers) > 2 * len(self._entries) + 64:
+                self._timers = [(e.timer, k) for k, e in self._entries.items() if e.timer != inf]
+                heapq.heapify(self._timers)
+
+    def _forget(self, entry: _Entry) -> None:
+        self._live -= entry.live
+        del self._entries[entry.key]
+        self._all = self._order = None
 
     def vanish(self, described: Container[Key], before: float, now: float) -> list[LsdbChange]:
         """Remove what a neighbor's complete description does not hold and was received before `before`.
 
         Such an LSA was flushed while the listener could not hear it.
         """
-        gone = [k for k, e in self._entries.items() if e.live and e.received < before and k not in described]
-        changes = []
-        for key in gone:
-            changes.append(LsdbChange(key, REMOVED, now, self._entries[key].lsa, None))
-            self._replace(key, None)
+        gone = [e for e in self._entries.values() if e.live and e.received < before and e.key not in described]
+        for entry in gone:
+            self._forget(entry)
         self.stats.vanished += len(gone)
-        return changes
+        return [LsdbChange(entry.key, REMOVED, now, entry.lsa, None) for entry in gone]
 
     def overdue(self, age: float, now: float) -> int:
         """How many live LSAs are older than `age` seconds, so that a refresh must have been missed."""
@@ -212,26 +254,42 @@ class Lsdb:
     def expire(self, now: float) -> list[LsdbChange]:
         """Remove LSAs that reached MaxAge by `now` (RFC 2328 14) and tombstones that served their time."""
         changes = []
-        while self._due and self._due[0][0] <= now:
-            due, key = heapq.heappop(self._due)
-            entry = self._entries.get(key)
-            if entry is None or entry.due != due:
-                continue
+        while (due := self.next_expiry()) is not None and due <= now:
+            entry = self._entries[heapq.heappop(self._timers)[1]]
             if entry.live:
                 self.stats.expired += 1
-                changes.append(LsdbChange(key, REMOVED, now, entry.lsa, None))
-            self._replace(key, None)
+                changes.append(LsdbChange(entry.key, REMOVED, now, entry.lsa, None))
+            self._forget(entry)
         return changes
 
     def next_expiry(self) -> float | None:
-        """When `expire` may have something to do."""
-        while self._due:
-            due, key = self._due[0]
+        """When `expire` will have something to do."""
+        while self._timers:
+            rings, key = self._timers[0]
             entry = self._entries.get(key)
-            if entry is not None and entry.due == due:
-                return due
-            heapq.heappop(self._due)  # of an instance since replaced
+            if entry is None or entry.timer != rings:
+                heapq.heappop(self._timers)  # of an entry that is gone, or was due earlier
+            elif entry.due > rings:
+                entry.timer = entry.due
+                if entry.due == inf:
+                    heapq.heappop(self._timers)
+                else:
+                    heapq.heapreplace(self._timers, (entry.due, key))
+            else:
+                return rings
         return None
+
+
+def _key_of(entry: _Entry) -> Key:
+    return entry.key
+
+
+def _order(header: LsaHeader, entry: _Entry, now: float) -> int:
+    """As `is_newer`, against what is held; RFC 2328 13.1: the copy's age counts as it is now."""
+    held = entry.lsa.header
+    if header.sequence != held.sequence:
+        return 1 if header.sequence > held.sequence else -1
+    return is_newer_aged(header, plain_age(header), held, _age(entry, now))
 
 
 def _age(entry: _Entry, now: float) -> int:

@@ -1,3 +1,6 @@
+import random
+
+import pytest
 from msgspec.structs import replace
 
 from ospf.lsa import (
@@ -5,13 +8,21 @@ from ospf.lsa import (
     INITIAL_SEQUENCE,
     MAX_AGE,
     MAX_SEQUENCE,
+    SCOPE_AREA,
+    SCOPE_AS,
+    SCOPE_LINK,
+    ExternalLsa,
+    Key,
     Lsa,
+    OpaqueLsa,
     RouterLink,
     RouterLsa,
     encode_lsa,
+    is_newer,
+    plain_age,
     with_age,
 )
-from ospf.lsdb import ADDED, CHANGED, REMOVED, TOMBSTONE_SECONDS, Lsdb
+from ospf.lsdb import ADDED, CHANGED, REMOVED, TOMBSTONE_SECONDS, Lsdb, LsdbChange
 
 
 def lsa(router: int = 1, sequence: int = 1, metric: int = 1, age: int = 0, options: int = 2) -> Lsa:
@@ -164,7 +175,7 @@ def test_refreshes_do_not_pile_up_timers() -> None:
     lsdb = Lsdb(0)
     for sequence in range(1, 5000):
         lsdb.install(lsa(sequence=sequence), float(sequence))
-    assert len(lsdb._due) < 200
+    assert len(lsdb._timers) < 200
     assert lsdb.next_expiry() is not None and len(lsdb.expire(4999.0 + 3600)) == 1
 
 
@@ -201,3 +212,114 @@ def test_overdue() -> None:
     lsdb.install(lsa(2), 2000.0)
     assert lsdb.overdue(2400, 2400.0) == 0
     assert lsdb.overdue(2400, 2401.0) == 1
+
+
+def test_the_three_scopes() -> None:
+    lsdb = Lsdb(0)
+    of_types = {
+        kind: encode_lsa(
+            type=kind,
+            link_state_id=1,
+            advertising_router=1,
+            body=ExternalLsa(0, 1, True, 0, 0) if kind in (5, 7) else OpaqueLsa(b"data"),
+        )
+        for kind in (5, 7, 9, 10, 11, 99)
+    }
+    for each in (lsa(), *of_types.values()):
+        lsdb.install(each, 0.0)
+    kinds_of = {
+        scope: [each.header.type for each in lsdb.lsas(0.0, scope)] for scope in (SCOPE_LINK, SCOPE_AREA, SCOPE_AS)
+    }
+    assert kinds_of == {SCOPE_LINK: [9], SCOPE_AREA: [1, 7, 10, 99], SCOPE_AS: [5, 11]}
+    assert sum(map(len, kinds_of.values())) == len(lsdb)
+    assert lsdb.lsas(MAX_AGE, SCOPE_AS) == ()
+    assert lsdb.checksum_sum(SCOPE_LINK) == of_types[9].header.checksum
+    assert lsdb.checksum_sum(SCOPE_AS) == of_types[5].header.checksum + of_types[11].header.checksum
+
+
+def test_equal_databases_have_equal_checksum_sums() -> None:
+    one, other = Lsdb(0), Lsdb(0)
+    for router in range(1, 50):
+        one.install(lsa(router, age=5), 0.0)
+        other.install(lsa(50 - router, age=900), 77.0)
+    assert one.checksum_sum(SCOPE_AREA) == other.checksum_sum(SCOPE_AREA) > 0xFFFF
+    assert one.checksum_sum(SCOPE_AS) == 0
+    other.install(lsa(3, sequence=2), 80.0)
+    assert one.checksum_sum(SCOPE_AREA) != other.checksum_sum(SCOPE_AREA)
+    other.install(lsa(3, sequence=3, age=MAX_AGE), 80.0)  # a tombstone does not count
+    one.vanish({each.key for each in other.lsas(80.0)}, before=1.0, now=80.0)
+    assert one.checksum_sum(SCOPE_AREA) == other.checksum_sum(SCOPE_AREA)
+
+
+class SlowLsdb:
+    """The database once more, without timers, order or anything else remembered."""
+
+    def __init__(self, max_lsas: int) -> None:
+        self.max_lsas = max_lsas
+        self.held: dict[Key, tuple[Lsa, float, bool]] = {}  # the LSA, when it came, does it live
+
+    def age(self, key: Key, now: float) -> int:
+        held, received, _ = self.held[key]
+        return (
+            held.header.age & 0x7FFF
+            if held.header.age & DO_NOT_AGE
+            else min(MAX_AGE, held.header.age + int(now - received))
+        )
+
+    def due(self, key: Key) -> float:
+        held, received, live = self.held[key]
+        if not live:
+            return received + TOMBSTONE_SECONDS
+        return float("inf") if held.header.age & DO_NOT_AGE else received + MAX_AGE - held.header.age
+
+    def install(self, lsa: Lsa, now: float) -> tuple[str, Lsa | None, Lsa | None] | None:
+        key, dead = lsa.key, plain_age(lsa.header) == MAX_AGE
+        if key not in self.held:
+            if dead or len(self.held) >= self.max_lsas:
+                return None
+            self.held[key] = (lsa, now, True)
+            return ADDED, None, lsa
+        held, _, live = self.held[key]
+        if is_newer(lsa.header, replace(held.header, age=self.age(key, now))) <= 0:
+            return None
+        self.held[key] = (lsa, now, not dead)
+        if dead and lsa.header.sequence == MAX_SEQUENCE:
+            del self.held[key]
+        if dead:
+            return (REMOVED, held, None) if live else None
+        if not live:
+            return ADDED, None, lsa
+        same = held.body == lsa.body and held.header.options == lsa.header.options
+        return None if same else (CHANGED, held, lsa)
+
+    def expire(self, now: float) -> set[Key]:
+        gone = {key for key in self.held if self.due(key) <= now}
+        alive = {key for key in gone if self.held[key][2]}
+        for key in gone:
+            del self.held[key]
+        return alive
+
+
+def told(change: LsdbChange | None) -> tuple[str, Lsa | None, Lsa | None] | None:
+    return None if change is None else (change.kind, change.old, change.new)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_course_of_events_ends_as_in_the_slow_database(seed: int) -> None:
+    rng = random.Random(seed)
+    ages = (0, 1, 100, 1800, 3599, MAX_AGE, DO_NOT_AGE | 5)
+    for _ in range(40):
+        lsdb, slow, now = Lsdb(0, max_lsas=9), SlowLsdb(9), 0.0
+        for _ in range(60):
+            now += rng.choice((0, 0, 1, 10, 61, 900, 1800))
+            if rng.random() < 0.3:
+                assert {change.key for change in lsdb.expire(now)} == slow.expire(now)
+            else:
+                sequence = rng.choice((1, 2, 3, 4, 5, 6, MAX_SEQUENCE))
+                each = lsa(rng.randrange(12), sequence, rng.randrange(2), rng.choice(ages))
+                assert told(lsdb.install(each, now)) == slow.install(each, now)
+            alive = [held for _, (held, _, live) in sorted(slow.held.items()) if live and slow.due(held.key) > now]
+            assert lsdb.lsas(now) == tuple(alive)
+            dues = [slow.due(key) for key in slow.held if slow.due(key) != float("inf")]
+            assert lsdb.next_expiry() == min(dues, default=None)
+            assert len(lsdb) == sum(live for _, _, live in slow.held.values())
