@@ -276,7 +276,7 @@ def _graph(area: Placed, held: Sequence[_AreaMemory], placed: Sequence[Placed], 
         local=local,
         edges=_same(edges, old.edges if old is not None else None),
         flags=inside.flags,
-        transit=bool((inside.flags & FLAG_V).any()),  # RFC 2328 16.1
+        transit=bool((inside.flags & FLAG_V)[area.alive[: len(inside.routers)]].any()),  # RFC 2328 16.1 (2)
         alive=area.alive,
     )
     mine.graph = graph = _same(graph, old)

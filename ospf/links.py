@@ -317,24 +317,22 @@ class Block:
 
 
 def one_block(parts: Sequence[InterfaceRows], previous: Block | None = None) -> Block:
-    """Join what a router's LSAs say; where two areas describe one interface, an area that uses it for transit does."""
+    """Join what a router's LSAs say; where two areas describe one interface, the first does."""
     if previous is not None and same_objects(parts, previous.parts):
         return previous
-    best: dict[LinkKey, tuple[int, int, int]] = {}  # key -> (kind, part, row)
+    best: dict[LinkKey, tuple[int, int]] = {}  # key -> (part, row)
     for number, part in enumerate(parts):
         for row, key in enumerate(part.keys):
-            claim = (int(part.rows[row, KIND]), number, row)
-            if key not in best or claim < best[key]:
-                best[key] = claim
-    ordered = sorted(best, key=lambda key: _order(parts[best[key][1]], best[key][2]))
+            best.setdefault(key, (number, row))
+    ordered = sorted(best, key=lambda key: _order(parts[best[key][0]], best[key][1]))
     slot = {key: i for i, key in enumerate(ordered)}
     return Block(
         parts=tuple(parts),
         keys=tuple(ordered),
-        neighbor=tuple(parts[best[key][1]].neighbor[best[key][2]] for key in ordered),
+        neighbor=tuple(parts[best[key][0]].neighbor[best[key][1]] for key in ordered),
         slots=tuple(np.array([slot[key] for key in part.keys], dtype=np.int64) for part in parts),
         chosen=tuple(
-            np.array([best[key][1:] == (number, row) for row, key in enumerate(part.keys)], dtype=np.bool_)
+            np.array([best[key] == (number, row) for row, key in enumerate(part.keys)], dtype=np.bool_)
             for number, part in enumerate(parts)
         ),
     )

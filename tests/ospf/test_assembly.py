@@ -356,6 +356,30 @@ def test_virtual_link_is_an_edge_of_the_backbone_through_its_transit_area(data: 
     assert t.areas[0].alive.all()
 
 
+def test_the_address_of_a_virtual_link_tells_its_area_where_several_are_possible() -> None:
+    areas = virtual_areas("10.255.0.9")
+    areas[4] = [
+        router(R1, *cable(R1, R3, 99)[0], stub("10.255.0.9/32", 0), flags=B),  # type: ignore[arg-type]
+        router(R3, *cable(R1, R3, 99)[1], flags=B),  # type: ignore[arg-type]
+    ]
+    t = domain(areas)
+    through = {
+        t.vertex_name(int(v)): int(a)
+        for v, a in zip(t.areas[0].vertices[t.areas[0].edges.src], t.areas[0].edges.virtual, strict=True)
+        if a >= 0
+    }
+    assert [graph.area for graph in t.areas] == [0, 1, 3, 4] and through == {R1: 3, R3: 1}
+
+
+def test_transit_capability_needs_one_router_that_is_alive() -> None:  # RFC 2328 16.1 (2)
+    areas = virtual_areas(flags=B)
+    areas[1][1] = router(R3, *cable(R1, R3, 13)[1], flags=B | V)  # type: ignore[arg-type]
+    assert domain(areas).areas[1].transit
+    areas = virtual_areas(flags=B)
+    areas[1].append(router(R4, p2p(R1, "10.9.9.9", 1), flags=B | V))  # its neighbours have let go of it
+    assert not domain(areas).areas[1].transit
+
+
 def test_virtual_link_through_an_area_nobody_is_attached_to() -> None:
     t = domain({area: lsas for area, lsas in virtual_areas().items() if area != 1})
     assert sorted(t.areas[0].edges.virtual.tolist()) == [-2, -2, -1, -1]
@@ -390,6 +414,46 @@ def test_a_border_router_cut_off_in_one_area_is_no_border_there() -> None:
     t = domain({1: areas[1]})
     assert t.areas[0].alive.tolist() == [False, True, True]
     assert place(t, "10.77.0.0/16") == (INTER, [(R1, 1), (R3, 9)])
+
+
+def test_what_a_border_router_says_where_it_is_cut_off_gives_way() -> None:
+    one, two = cable(R3, R5, 35)
+    areas = {
+        1: [
+            router(R1, stub("10.0.13.0/30", 10), flags=B),
+            router(R3, *one, flags=E),  # type: ignore[arg-type]
+            router(R5, *two),  # type: ignore[arg-type]
+            summary("10.77.0.0/16", R1, 1), external("10.77.0.0/16", R3, 9),
+        ],
+        2: [router(R1, *cable(R1, R4, 14)[0], flags=B), router(R4, *cable(R1, R4, 14)[1])],  # type: ignore[arg-type]
+    }  # fmt: skip
+    t = domain(areas)
+    assert t.alive.all() and t.areas[0].alive.tolist() == [False, True, True]
+    assert place(t, "10.77.0.0/16") == (EXT2, [(R3, 0)])
+
+
+def test_type_7_counts_in_its_own_area_only() -> None:
+    areas = two_areas()
+    areas[0][0] = router(R1, *cable(R1, R2, 12)[0], flags=B | E)  # type: ignore[arg-type]
+    areas[2].append(external("10.7.0.0/16", R1, 3, kind=7))  # R1 is not in area 2
+    t = domain(areas)
+    assert t.prefixes.row(*net("10.7.0.0/16")) == -1 and t.stats.no_border == 1
+
+
+def test_default_of_a_normal_area_is_a_summary_like_any() -> None:
+    areas = two_areas()
+    areas[0].append(summary("0.0.0.0/0", R1, 1))
+    assert offered(domain(areas), "0.0.0.0/0") == [(INTER, 0, R1, 0)]
+
+
+def test_forwarding_address_behind_a_host_summary_of_an_asbr() -> None:
+    areas = two_areas()
+    areas[0][0] = router(R1, *cable(R1, R2, 12)[0], flags=B | E)  # type: ignore[arg-type]
+    areas[0] += [summary("10.99.0.1/32", R1, 4), external("10.7.0.0/16", R1, 3, forward="10.99.0.1")]
+    t = domain(areas)
+    row = t.prefixes.row(*net("10.7.0.0/16"))
+    assert place(t, "10.7.0.0/16") == (EXT2, [(R1, 4)])
+    assert t.prefixes.link[t.prefixes.start[row]] == -1  # it leaves into another area, not out of the AS
 
 
 def test_stub_routers_ask_not_to_be_crossed() -> None:  # RFC 6987

@@ -6,7 +6,7 @@ import numpy as np
 
 from ospf.graph import Inside, build_inside, company, pieces, position, readings
 from ospf.lsa import Lsa, NetworkLsa, RouterLsa
-from tests.ospf.lsas import ip, network, p2p, router, stub, transit, virtual
+from tests.ospf.lsas import ip, lsa, network, p2p, router, stub, transit, virtual
 
 A, B, C = "1.1.1.1", "2.2.2.2", "3.3.3.3"
 
@@ -62,8 +62,8 @@ def test_what_did_not_change_is_taken_over() -> None:
     assert after.parts[2] is before.parts[2] and after.parts[0].neighbor[1] == "10.5.0.0/16"
     known = inside(*LSAS, previous=before, former={ip(A): frozenset({ip("10.0.0.3")})})
     assert known.parts[0] is not before.parts[0]
-    holed = inside(*LSAS, network("10.9.0.1", 0, C, (C,)), previous=before)
-    assert holed.bad_masks == before.bad_masks  # /0 is a mask; nobody points there
+    holed = inside(*LSAS, lsa(2, ip("10.9.0.1"), ip(C), NetworkLsa(0xFF00FF00, (ip(C),))), previous=before)
+    assert (before.bad_masks, holed.bad_masks) == (0, 1)
 
 
 def test_virtual_links_pair_among_themselves() -> None:

@@ -51,12 +51,8 @@ def test_numbered_link_and_its_subnet() -> None:
 
 def test_parallel_numbered_links_pair_by_subnet_not_by_order() -> None:
     t = build(
-        router(
-            A, p2p(B, "10.0.0.1", 5), stub("10.0.0.0/30", 5), p2p(B, "10.0.0.5", 7), stub("10.0.0.4/30", 7)
-        ),
-        router(
-            B, p2p(A, "10.0.0.6", 7), stub("10.0.0.4/30", 7), p2p(A, "10.0.0.2", 5), stub("10.0.0.0/30", 5)
-        ),
+        router(A, p2p(B, "10.0.0.1", 5), stub("10.0.0.0/30", 5), p2p(B, "10.0.0.5", 7), stub("10.0.0.4/30", 7)),
+        router(B, p2p(A, "10.0.0.6", 7), stub("10.0.0.4/30", 7), p2p(A, "10.0.0.2", 5), stub("10.0.0.0/30", 5)),
     )
     pairs = opposite(t)
     assert pairs[f"{A}:10.0.0.1"] == f"{B}:10.0.0.2" and pairs[f"{A}:10.0.0.5"] == f"{B}:10.0.0.6"
@@ -66,12 +62,8 @@ def test_parallel_numbered_links_pair_by_subnet_not_by_order() -> None:
 def test_parallel_links_pair_where_addresses_would_mislead() -> None:
     # in order of address the ends would be crossed; only the subnets (a /8 around a /30) tell
     t = build(
-        router(
-            A, p2p(B, "10.9.0.1", 5), stub("10.0.0.0/8", 5), p2p(B, "10.5.0.1", 5), stub("10.5.0.0/30", 5)
-        ),
-        router(
-            B, p2p(A, "10.0.0.1", 5), stub("10.0.0.0/8", 5), p2p(A, "10.5.0.2", 5), stub("10.5.0.0/30", 5)
-        ),
+        router(A, p2p(B, "10.9.0.1", 5), stub("10.0.0.0/8", 5), p2p(B, "10.5.0.1", 5), stub("10.5.0.0/30", 5)),
+        router(B, p2p(A, "10.0.0.1", 5), stub("10.0.0.0/8", 5), p2p(A, "10.5.0.2", 5), stub("10.5.0.0/30", 5)),
     )
     assert opposite(t)[f"{A}:10.5.0.1"] == f"{B}:10.5.0.2"
     assert opposite(t)[f"{A}:10.9.0.1"] == f"{B}:10.0.0.1"
@@ -89,12 +81,8 @@ def test_parallel_links_with_suppressed_prefixes_pair_by_nearness() -> None:
 
 def test_parallel_links_announced_by_host_route_of_the_neighbour() -> None:  # RFC 2328 12.4.1.1 option 1
     t = build(
-        router(
-            A, p2p(B, "10.0.0.1", 5), stub("10.7.0.1/32", 5), p2p(B, "10.0.0.5", 5), stub("10.0.0.2/32", 5)
-        ),
-        router(
-            B, p2p(A, "10.0.0.2", 5), stub("10.0.0.5/32", 5), p2p(A, "10.7.0.1", 5), stub("10.0.0.1/32", 5)
-        ),
+        router(A, p2p(B, "10.0.0.1", 5), stub("10.7.0.1/32", 5), p2p(B, "10.0.0.5", 5), stub("10.0.0.2/32", 5)),
+        router(B, p2p(A, "10.0.0.2", 5), stub("10.0.0.5/32", 5), p2p(A, "10.7.0.1", 5), stub("10.0.0.1/32", 5)),
     )
     # A cannot tell which of its rows a host route belongs to; every pair must still be one to one
     assert sorted(opposite(t).values()) == sorted(str(key) for key in t.links.keys)
@@ -127,9 +115,7 @@ def test_link_without_any_link_back_is_down_and_not_an_edge() -> None:
 
 def test_any_link_back_satisfies_the_two_way_check() -> None:  # RFC 2328 16.1 2b
     t = build(
-        router(
-            A, p2p(B, "10.0.0.1", 5), stub("10.0.0.0/30", 5), p2p(B, "10.0.0.5", 5), stub("10.0.0.4/30", 5)
-        ),
+        router(A, p2p(B, "10.0.0.1", 5), stub("10.0.0.0/30", 5), p2p(B, "10.0.0.5", 5), stub("10.0.0.4/30", 5)),
         router(B, p2p(A, "10.0.0.6", 5), stub("10.0.0.4/30", 5)),
     )
     assert t.links.up.all() and len(t.edges) == 3
@@ -149,9 +135,7 @@ def test_lan_is_a_vertex_with_one_row_per_router() -> None:
     )
     assert t.n_vertices == 3 and t.network_prefix.tolist() == [ip("10.5.0.0")]
     assert t.links.target.tolist() == [2, 2] and t.links.neighbor == ("10.5.0.0/24",) * 2
-    edges = sorted(
-        zip(t.edges.src, t.edges.dst, t.edges.cost, t.edges.out_link, t.edges.in_link, strict=True)
-    )
+    edges = sorted(zip(t.edges.src, t.edges.dst, t.edges.cost, t.edges.out_link, t.edges.in_link, strict=True))
     assert edges == [(0, 2, 3, 0, -1), (1, 2, 4, 1, -1), (2, 0, 0, -1, 0), (2, 1, 0, -1, 1)]
 
 
@@ -224,6 +208,7 @@ def test_point_to_multipoint_is_one_row_with_several_edges() -> None:
     )
     assert len(t.links) == 3 and len(t.edges) == 4 and t.links.up.all()
     assert sorted(t.edges.out_link.tolist()) == [0, 0, 1, 2]
+    assert t.links.reverse.tolist() == [1, 0, 0] and t.links.neighbor[0] == B  # the first description counts
 
 
 def test_virtual_link_is_an_edge_without_a_row() -> None:
@@ -263,6 +248,7 @@ def test_lan_of_a_cut_off_designated_router_is_down() -> None:
         lan(A, C),
     )
     assert not dead.links.up[row(dead, A, "10.5.0.1")]
+    assert set(dead.edges.src.tolist()) == {1, 2}  # nothing leads to the dead router's LAN either
 
 
 def test_rows_do_not_depend_on_the_order_of_lsas() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ospf import pairing
 from ospf.lsa import RouterLink, RouterLsa
-from ospf.pairing import Half, StubIndex, pair_ends
+from ospf.pairing import Half, StubIndex, opposite_ends, pair_ends
 from ospf.wire import mask_length
 from tests.ospf.lsas import ip, p2p, stub
 
@@ -38,9 +40,7 @@ def test_mask_length() -> None:
 
 
 def test_longest_stub() -> None:
-    stubs = index(
-        stub("10.0.0.0/8", 1), stub("10.1.0.0/16", 2), stub("10.1.2.3/32", 3), RouterLink(1, 0xFF, 3, 1)
-    )
+    stubs = index(stub("10.0.0.0/8", 1), stub("10.1.0.0/16", 2), stub("10.1.2.3/32", 3), RouterLink(1, 0xFF, 3, 1))
     found = stubs.longest(ip("10.1.2.3"))
     assert found is not None and found.plen == 16 and found.cost == 2
     assert stubs.longest(ip("11.0.0.1")) is None
@@ -86,3 +86,24 @@ def test_spare_ends_stay_alone() -> None:
 def test_absurdly_many_parallel_links_are_paired_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairing, "MOST_COMPARED", 3)
     assert paired(["10.0.0.5", "10.0.0.1"], ["10.0.0.2", "10.0.0.6"], NONE, NONE) == {0: 101, 1: 100}
+
+
+def test_opposite_ends_of_many_halves() -> None:
+    """0 and 1 have one link, 0 and 2 have two against one, 1 -> 3 leads nowhere back; of the other sort there is none."""
+    asked: list[tuple[list[int], list[int]]] = []
+
+    def pair(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> list[tuple[int, int]]:
+        asked.append((ours.tolist(), theirs.tolist()))
+        return [(int(ours[-1]), int(theirs[0]))]
+
+    src = np.array([0, 2, 1, 0, 0, 1, 2, 3, 3])
+    dst = np.array([1, 0, 0, 2, 2, 3, 3, 2, 2])
+    sort = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1])
+    two_way, peer = opposite_ends(src, dst, sort, 4, pair)
+    assert two_way.tolist() == [True, True, True, True, True, False, True, True, False]
+    assert peer.tolist() == [2, 4, 0, -1, 1, -1, 7, 6, -1] and asked == [([3, 4], [1])]
+    src, dst = np.array([0, 2, 2]), np.array([2, 0, 0])  # one against two: the lower vertex is asked for as well
+    _, peer = opposite_ends(src, dst, np.zeros(3, dtype=np.int64), 3, pair)
+    assert peer.tolist() == [1, 0, -1]
+    none = np.zeros(0, dtype=np.int64)
+    assert opposite_ends(none, none, none, 4, pair)[0].size == 0
