@@ -4,9 +4,8 @@ A *node* is a (destination, vertex) that some traffic passes; destinations are g
 treats alike. `Mesh` holds the nodes that can be reached from the sources asked for, with their hops; states of one pair
 that meet at a node are merged at each level, so a 9 x 9 mesh with 12,870 equal paths costs 81 nodes, not 12,870 walks.
 
-A router passes traffic on in equal parts to its next hops. Routers decide by themselves, so while a change spreads (or
-where costs are zero) they may send traffic in a circle: what has crossed more routers than there are is dropped and
-counted, as packets are whose time to live is over.
+A router passes traffic on in equal parts to its next hops. Routers decide by themselves, so while a change spreads they
+may send traffic in a circle. It ends, counted, at the first router of the circle that it meets.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from ospf.spf import END, Hops, spread
 
@@ -25,7 +26,6 @@ I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 B1 = NDArray[np.bool_]
 
-LEAST_SHARE = 1e-9  # what is left of a share after many circles
 DENSE_NODES = 1 << 24  # so many possible nodes are looked up in a table, more by search
 
 Decide = Callable[[I8, I8], tuple[Hops, B1]]  # (group, vertex) -> hops, and whether more than the group decided
@@ -38,6 +38,7 @@ class Level(NamedTuple):
     node: I8  # where every share of this level stands
     ingress: I8  # row by which it entered the router, -1 unknown
     share: F8
+    ended: B1  # it goes no further
     which: I8  # position in the columns above of each share that moves
     hop: I8
     moved: F8
@@ -125,7 +126,7 @@ class Mesh:
             return np.unique(key)
         place = np.arange(len(key))
         self._table[key] = place
-        fresh = key[self._table[key] == place]
+        fresh: I8 = key[self._table[key] == place]
         self._table[key] = -1
         return fresh
 
@@ -137,10 +138,9 @@ class Mesh:
         self.out = np.concatenate([self.out, hops.out.astype(np.int32)])
         self.into = np.concatenate([self.into, hops.into.astype(np.int32)])
         self.router = np.concatenate([self.router, hops.router.astype(np.int32)])
-        moving = hops.router >= 0
+        moving = np.flatnonzero(hops.router >= 0)
         group = self.key[nodes[hops.node[moving]]] // max(self.n_vertices, 1)
-        keys: I8 = group * self.n_vertices + hops.router[moving]
-        return keys
+        return np.asarray(group * self.n_vertices + hops.router[moving], dtype=np.int64)
 
     def link(self) -> None:
         """Name the next node of every hop that was added."""
@@ -175,20 +175,29 @@ class Mesh:
         columns = (column[place].astype(np.int64) for column in (self.out, self.into, self.router))
         return Hops(which, *columns)
 
-    def push(self, pair: I8, node: I8, ingress: I8 | None) -> tuple[list[Level], int]:
-        """Send share 1 of each pair from its node on; the levels, and the number of shares lost in circles.
+    def push(self, pair: I8, node: I8, ingress: I8 | None) -> tuple[list[Level], int, tuple[I8, I8]]:
+        """Send share 1 of each pair from its node on.
 
-        With `ingress` (row per state, -1 unknown) states are kept apart by the row they entered by.
+        Returns the levels, how many shares ended in circles, and (pair, node) of all they depend on. With `ingress`
+        (row per state, -1 unknown) states are kept apart by the row they entered by.
         """
+        levels = self._walk(pair, node, ingress, None)
+        passed = np.concatenate([v.pair for v in levels] or [pair]), np.concatenate([v.node for v in levels] or [node])
+        if len(levels) <= self.n_vertices:
+            return levels, 0, passed
+        circling = self._circling()
+        levels = self._walk(pair, node, ingress, circling)
+        return levels, sum(int((circling[level.node] & level.ended).sum()) for level in levels), passed
+
+    def _walk(self, pair: I8, node: I8, ingress: I8 | None, circling: B1 | None) -> list[Level]:
         share = np.ones(len(pair))
         track = ingress is not None
         came = ingress if ingress is not None else np.full(len(pair), -1, dtype=np.int64)
         levels: list[Level] = []
-        lost = 0
-        for _ in range(self.n_vertices + 1):
-            if not len(pair):
-                break
+        while len(pair) and len(levels) <= self.n_vertices:
             degree = self.degree[node]
+            if circling is not None:
+                degree = np.where(circling[node], 0, degree)
             begin = self.begin[node]
             if degree.max() <= 1:
                 which = np.flatnonzero(degree)
@@ -196,17 +205,24 @@ class Mesh:
             else:
                 which, hop = spread(begin, degree)
                 moved = share[which] / degree[which]
-            levels.append(Level(pair, node, came, share, which, hop, moved))
+            levels.append(Level(pair, node, came, share, degree == 0, which, hop, moved))
             onward = self.next[hop]
             keep = np.flatnonzero(onward >= 0)
             node, pair, share = onward[keep], pair[which[keep]], moved[keep]
             came = self.into[hop[keep]].astype(np.int64) if track else np.full(len(pair), -1, dtype=np.int64)
             pair, node, came, share = _merge(pair, node, came, share, len(self.key))
-            if len(levels) > 64:
-                big = share > LEAST_SHARE
-                lost += int((~big).sum())
-                pair, node, came, share = pair[big], node[big], came[big], share[big]
-        return levels, lost + len(pair)
+        return levels
+
+    def _circling(self) -> B1:
+        """[N] nodes that can reach themselves."""
+        which, place = spread(self.begin, self.degree)
+        on = self.next[place] >= 0
+        tail, head = which[on], self.next[place][on]
+        graph = csr_matrix((np.ones(len(tail), dtype=np.int8), (tail, head)), shape=(len(self.key), len(self.key)))
+        _, part = connected_components(graph, directed=True, connection="strong")
+        circling: B1 = np.bincount(part)[part] > 1
+        circling[tail[tail == head]] = True
+        return circling
 
 
 def _merge(pair: I8, node: I8, came: I8, share: F8, n_nodes: int) -> tuple[I8, I8, I8, F8]:

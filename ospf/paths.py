@@ -173,7 +173,7 @@ class Paths:
         rows: list[I8] = []
         columns: list[I8] = []
         values: list[F8] = []
-        levels = self.push(mesh, pair, nodes, None)
+        levels, passed = self.push(mesh, pair, nodes, None)
         for level in levels:
             moved = level.pair[level.which]
             for column, at in ((mesh.out[level.hop], 0), (mesh.into[level.hop], n_links)):
@@ -182,9 +182,8 @@ class Paths:
                 columns.append(column[keep].astype(np.int64) + at)
                 values.append(level.moved[keep])
         if not rows:
-            return csr_matrix((len(nodes), 2 * n_links)), (pair, pair)
+            return csr_matrix((len(nodes), 2 * n_links)), passed
         entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-        passed = np.concatenate([level.pair for level in levels]), np.concatenate([level.node for level in levels])
         return csr_matrix(entries, shape=(len(nodes), 2 * n_links)), passed
 
     def hops(
@@ -204,12 +203,13 @@ class Paths:
         shares: list[F8] = []
         start = np.flatnonzero((mesh.degree[node] > 0) if len(node) else node)
         entry = np.asarray(entry_links, dtype=np.int64)
-        for depth, level in enumerate(self.push(mesh, start, node[start], entry[start])):
+        levels, _ = self.push(mesh, start, node[start], entry[start])
+        for depth, level in enumerate(levels):
             vertex = mesh.key[level.node] % n
             at_router = vertex < self.topology.n_routers
             on = at_router[level.which]
             which, hop = level.which[on], level.hop[on]
-            stay = np.flatnonzero(at_router & (mesh.degree[level.node] == 0))
+            stay = np.flatnonzero(at_router & level.ended)
             for at, egress, share in (
                 (which, mesh.out[hop].astype(np.int64), level.moved[on]),
                 (stay, np.full(len(stay), -1, dtype=np.int64), level.share[stay]),
@@ -254,14 +254,13 @@ class Paths:
             distance[at] = best
         return distance
 
-    def push(self, mesh: Mesh, pair: I8, node: I8, ingress: I8 | None) -> list[Level]:
-        """The levels of `Mesh.push`; what was lost on the way is counted."""
-        levels, circles = mesh.push(pair, node, ingress)
+    def push(self, mesh: Mesh, pair: I8, node: I8, ingress: I8 | None) -> tuple[list[Level], tuple[I8, I8]]:
+        """`Mesh.push`; what was lost on the way is counted."""
+        levels, circles, passed = mesh.push(pair, node, ingress)
         self.stats.circles += circles
-        for level in levels[1:]:
-            self.stats.ended += int((mesh.degree[level.node] == 0).sum())
+        self.stats.ended += sum(int(level.ended.sum()) for level in levels[1:]) - circles
         self.stats.capped = self.forwarding.capped
-        return levels
+        return levels, passed
 
 
 def _same_vertices(old: Topology, new: Topology) -> bool:

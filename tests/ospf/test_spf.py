@@ -126,6 +126,6 @@ def test_mesh_of_12870_equal_paths_costs_its_links_only() -> None:
     assert share.max() == 1.0 and np.isclose(share[t.links.vertex == 0].sum(), 1)
     # states never outnumber the vertices: what makes it polynomial
     graph, node, _ = paths.mesh(np.array([0]), np.array([prefix]))
-    levels, circles = graph.push(np.zeros(1, dtype=np.int64), node, None)
+    levels, circles, _ = graph.push(np.zeros(1, dtype=np.int64), node, None)
     assert circles == 0 and len(graph.key) == 81
     assert len(levels) == 17 and max(len(level.pair) for level in levels) <= 16

@@ -85,17 +85,15 @@ def test_every_share_ends_somewhere(seed: int) -> None:
     paths = Paths(t)
     sources, prefixes = everything(t)
     mesh, node, _ = paths.mesh(sources, prefixes)
-    levels = paths.push(mesh, np.arange(len(node)), node, None)
+    levels, _ = paths.push(mesh, np.arange(len(node)), node, None)
     ended = np.zeros(len(node))
     for level in levels:
-        stay = mesh.degree[level.node] == 0
-        np.add.at(ended, level.pair[stay], level.share[stay])
+        np.add.at(ended, level.pair[level.ended], level.share[level.ended])
         leave = mesh.next[level.hop] < 0
         np.add.at(ended, level.pair[level.which[leave]], level.moved[leave])
-    if any(body.forwarding_address for _, _, body in net.externals):  # two may send to each other's hosts
-        assert (ended < 1 + 1e-9).all() and (ended < 1 - 1e-9).sum() <= paths.stats.circles
-    else:
-        assert np.allclose(ended, 1) and paths.stats.circles == 0
+    assert np.allclose(ended, 1)
+    # two border routers may each send to a host behind the other; nothing else runs in circles
+    assert not paths.stats.circles or any(body.forwarding_address for _, _, body in net.externals)
     # hop by hop, every router passes on what came in
     table = paths.hops(sources, prefixes, np.full(len(sources), -1))
     matrix = paths.fractions(sources, prefixes).toarray()
