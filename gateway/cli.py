@@ -3,7 +3,7 @@
 Everything beyond the standard library is imported by the verb that needs it, so that `anemone agent` works where only
 the agent is installed.  Query verbs ask the running gateway (`--gateway URL`) or read a store (`--store FILE`); tables
 for people, `--json` for programs.  Exit codes: 0 ok, 1 the answer is no or nothing, 2 usage, configuration or no
-gateway reachable (with the remedy).
+gateway reachable (with the remedy).  `-10m` is short for `now-10m` wherever a time is given.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,15 +24,18 @@ from typing import Any
 
 from gateway.client import DEFAULT_URL, AnswerIsNo, Client
 from gateway.errors import GatewayError
+from gateway.query import NothingFound
 
 OK, NO, USAGE = 0, 1, 2
 WATCH_SECONDS = 2.0
 PIPE_COLUMNS = 160  # width of tables that do not go to a terminal
 NOTHING = {  # what an empty answer means
     "events": ": nothing happened",
+    "lsas": ": no LSA was heard in that time",
     "agents": ": no agent has reported; do their gateway = \"udp://...\" and our collect.ipfix agree?",
 }
-NEEDS_GATEWAY = "a store holds the links' history only: ask a running gateway, or use `anemone links --store`"
+NEEDS_GATEWAY = "a store holds links, topologies, routes and events only: ask a running gateway"
+AGO = re.compile(r"-\d+(?:\.\d+)?[smhd]")  # would look like an option
 
 Document = Any
 Fetch = Callable[[argparse.Namespace], Document]
@@ -39,7 +43,7 @@ Fetch = Callable[[argparse.Namespace], Document]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    given = [f"now{text}" if AGO.fullmatch(text) else text for text in (sys.argv[1:] if argv is None else argv)]
     if given[:1] == ["agent"]:  # all that follows is the agent's own
         return exec_agent(given[1:])
     arguments = parser().parse_args(given)
@@ -50,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AnswerIsNo as error:
         return complain(str(error), NO)
     except GatewayError as error:
-        return complain(str(error), USAGE)
+        return complain(str(error), NO if isinstance(error, NothingFound) else USAGE)
     except ModuleNotFoundError as error:
         return complain(
             f"{error.name} is not installed; pip install 'anemone[gateway]' brings all this verb needs", USAGE
@@ -98,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(fetch=fetch)
         return made
 
-    moment = "RFC 3339, seconds since 1970, or now-5m"
+    moment = "RFC 3339, seconds since 1970, now-5m or -5m"
     links = question("links", "links, busiest first, with their applications", fetch_links)
     links.add_argument("--top", type=count, metavar="N", help="only the first N")
     links.add_argument("--by", choices=("rate", "used"), help="busiest first, or: down, then fullest")
@@ -122,8 +126,22 @@ def parser() -> argparse.ArgumentParser:
     either = topology.add_mutually_exclusive_group()
     either.add_argument("--at", metavar="T", help=f"as it was then: {moment}")
     either.add_argument("--diff", nargs=2, metavar=("T1", "T2"), help="what changed between two times")
-    events = question("events", "what happened", lambda a: client(a).get("events", since=a.since))
+    topology.add_argument("--area", metavar="A", help="only this area: 0, 0.0.0.1, ...")
+    topology.add_argument("--instance", metavar="I", help="of this OSPF instance (default: the first; v3: NAME/v3)")
+    topology.add_argument("--pcap", metavar="FILE", help="of a capture (pcap, pcapng) or an archive, instead of asking")
+    topology.add_argument("--real-time", action="store_true", help="replay the capture as slowly as it was made")
+    routes = question("routes", "the routing table a router computed", fetch_routes)
+    routes.add_argument("router", metavar="ROUTER", help="router id (of a gateway also name)")
+    routes.add_argument("--at", metavar="T", help=f"as it was then: {moment}")
+    routes.add_argument("--prefix", metavar="P", help="only the route to this prefix")
+    routes.add_argument("--instance", metavar="I", help="of this OSPF instance")
+    events = question("events", "what happened", fetch_events)
     events.add_argument("--since", metavar="TIME", help=f"only later ones: {moment}")
+    events.add_argument("--until", metavar="TIME", help="only up to then")
+    events.add_argument("--kind", metavar="K", help="only of this kind, or of several: link_down,router_down")
+    lsas = question("lsas", "LSAs heard, by router and type: refreshes, changes, repeats", fetch_lsas)
+    lsas.add_argument("--since", metavar="TIME", help=f"heard later (default: an hour ago): {moment}")
+    lsas.add_argument("--until", metavar="TIME", help="heard up to then")
     question("status", "the gateway itself: how far, how much, what was lost", lambda a: client(a).get("status"))
     return top
 
@@ -245,10 +263,64 @@ def fetch_link(arguments: argparse.Namespace) -> Document:
     raise AnswerIsNo(f"no link {arguments.link!r}; `anemone links --store {arguments.store}` lists them")
 
 
+def _offline() -> Any:
+    """What answers from a store, imported when asked for."""
+    return importlib.import_module("gateway.offline")
+
+
 def fetch_topology(arguments: argparse.Namespace) -> Document:
+    if arguments.pcap is not None:
+        return replayed_topology(arguments)
+    if arguments.real_time:
+        raise GatewayError("--real-time: needs --pcap FILE")
     if arguments.diff is not None:
-        return client(arguments).get("topology/diff", **{"from": arguments.diff[0], "to": arguments.diff[1]})
-    return client(arguments).get("topology", at=arguments.at)
+        if arguments.area is not None:
+            raise GatewayError("--area: not together with --diff, whose events name their routers")
+        if arguments.store is not None:
+            return _offline().changes(arguments.store, arguments.diff, arguments.instance, time.time())
+        first, second = arguments.diff
+        return client(arguments).get("topology/diff", **{"from": first, "to": second, "instance": arguments.instance})
+    choice = {"at": arguments.at, "area": arguments.area, "instance": arguments.instance}
+    if arguments.store is not None:
+        return _offline().topology(arguments.store, **choice, now=time.time())
+    return client(arguments).get("topology", **choice)
+
+
+def replayed_topology(arguments: argparse.Namespace) -> Document:
+    """A capture's topology; in real time a human sees every event when it happens."""
+    from gateway import history_tables, replaying
+
+    def tell(event: Any) -> None:
+        print(history_tables.event_line(event), flush=True)
+
+    made = replaying.topology(
+        Path(arguments.pcap), at=arguments.at, diff=arguments.diff, area=arguments.area, instance=arguments.instance,
+        real_time=arguments.real_time, tell=tell if arguments.real_time and not arguments.json else None,
+    )  # fmt: skip
+    if arguments.diff is None and made["error"]:
+        complain(made["error"], OK)
+    return made
+
+
+def fetch_routes(arguments: argparse.Namespace) -> Document:
+    choice = {"at": arguments.at, "prefix": arguments.prefix, "instance": arguments.instance}
+    if arguments.store is not None:
+        return _offline().routes(arguments.store, arguments.router, **choice, now=time.time())
+    return client(arguments).get("routes", router=arguments.router, **choice)
+
+
+def fetch_events(arguments: argparse.Namespace) -> Document:
+    choice = {"since": arguments.since, "until": arguments.until, "kind": arguments.kind}
+    if arguments.store is not None:
+        return _offline().events(arguments.store, **choice, now=time.time())
+    return client(arguments).get("events", **choice)
+
+
+def fetch_lsas(arguments: argparse.Namespace) -> Document:
+    choice = {"since": arguments.since, "until": arguments.until}
+    if arguments.store is not None:
+        return _offline().lsas(arguments.store, **choice, now=time.time())
+    return client(arguments).get("lsas", **choice)
 
 
 def ask(arguments: argparse.Namespace) -> int:
@@ -262,6 +334,8 @@ def ask(arguments: argparse.Namespace) -> int:
         console().print(picture(arguments, document))
     else:
         print(f"anemone: nothing found for `{arguments.verb}`{NOTHING.get(arguments.verb, '')}", file=sys.stderr)
+    if getattr(arguments, "pcap", None) is not None and arguments.diff is None and not document["topologies"]:
+        return NO
     return OK if document else NO
 
 
@@ -278,12 +352,16 @@ def watch(arguments: argparse.Namespace) -> int:
 
 def picture(arguments: argparse.Namespace, document: Document) -> Any:
     """The document as a rich renderable."""
-    from gateway import tables
+    from gateway import history_tables, tables
 
     if arguments.verb == "links":
         return tables.links(document, arguments.app)
     if arguments.verb == "topology" and arguments.diff is not None:
         return tables.events(document)
+    if arguments.verb == "topology" and arguments.pcap is not None:
+        return history_tables.replayed(document)
+    if arguments.verb in ("routes", "lsas"):
+        return getattr(history_tables, arguments.verb)(document)
     return getattr(tables, arguments.verb)(document)
 
 

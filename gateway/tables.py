@@ -235,14 +235,15 @@ def topology(d: Document) -> RenderableType:
     facts = _pairs(
         [
             ("version", f"{d['version']} since {when(d['time'])}"),
-            ("area", f"{d['area']} ({d['instance']})"),
+            *_area_facts(d),
             ("routers, networks", f"{len(d['routers'])}, {len(d['networks'])}"),
             ("links, prefixes", f"{len(d['links'])}, {len(d['prefixes'])} (--json lists the prefixes)"),
         ]
     )
     names = {r["router"]: r["name"] for r in d["routers"]}
+    several = len(d["areas"]) > 1
     table = _table()
-    for name in ("router", "interface", "towards"):
+    for name in ("router", "interface", "towards", *(["area"] if several else [])):
         table.add_column(name, no_wrap=True)
     table.add_column("kind", no_wrap=True)
     table.add_column("cost", justify="right", no_wrap=True)
@@ -254,10 +255,29 @@ def topology(d: Document) -> RenderableType:
         table.add_row(
             plain(f"{last} {names.get(last, '')}".rstrip() if first else ""),
             plain(d_link["interface"]), plain(names.get(d_link["neighbor"]) or d_link["neighbor"] or "-"),
+            *([plain(d_link["area"])] if several else []),
             plain(d_link["kind"]), plain(d_link["cost"]),
             plain("up", "green") if d_link["up"] else plain("down", "red"),
         )  # fmt: skip
     return Group(facts, table)
+
+
+def _area_facts(d: Document) -> list[tuple[str, str]]:
+    """Instance and areas; border and boundary routers; areas that nobody is attached to."""
+    words = [
+        f"{each['area']} {each['kind'] if each['kind'] != 'normal' else ''}".rstrip()
+        + (" (polled)" if each["source"] == "polled" else "")
+        for each in d["areas"]
+    ]
+    found = [("areas" if len(words) > 1 else "area", f"{', '.join(words) or d['area']} ({d['instance']})")]
+    for flag, text in (("abr", "area borders"), ("asbr", "AS boundaries"), ("stub", "stub routers")):
+        routers = [each["name"] or each["router"] for each in d["routers"] if each[flag]]
+        if routers:
+            found.append((text, ", ".join(routers[:8]) + (f" and {len(routers) - 8} more" if len(routers) > 8 else "")))
+    if d["unseen_borders"]:
+        borders = ", ".join(d["unseen_borders"][:8])
+        found.append(("not seen", f"an area of each of {borders}: nothing is attached there"))
+    return found
 
 
 def events(documents: Sequence[Document]) -> RenderableType:

@@ -38,6 +38,7 @@ from ospf.archive import (
     Stream,
     differences,
     is_lsa,
+    snapshot,
 )
 from ospf.errors import OspfArchiveError
 from ospf.segment import Scan, SegmentWriter, blocks_for, read, scan
@@ -404,6 +405,14 @@ class ArchiveReader:
             for item in read(data, blocks, found.whole):
                 if after < item.time <= last and not (isinstance(item, Record) and item.outcome == HELD):
                     yield item
+
+    def everything(self) -> Iterator[Item]:
+        """What the archive begins with and all that followed; snapshots in between are left out."""
+        first, last = self.span()
+        databases = self.at(first)
+        if databases is not None:
+            yield from snapshot(databases)
+        yield from self.items(first, last)
 
     def _build(self, databases: Databases, loaded: tuple[bytes, Scan], moment: int) -> None:
         data, found = loaded

@@ -46,6 +46,7 @@ IO_MODULES = {
     "gateway/http.py",
     "gateway/client.py",
     "gateway/cli.py",
+    "gateway/replaying.py",
 }
 FORBIDDEN_IN_PURE = {
     "socket", "time", "select", "selectors", "threading", "multiprocessing", "subprocess", "signal", "asyncio",

@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
-from gateway import cli, store
+from gateway import cli, replaying, store
 from gateway.errors import ConfigError, GatewayError
-from tests.gateway import face_server
+from tests.gateway import face_server, test_past
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., SimpleNamespace]
+LAN = str(ROOT / "tests/captures/ospf-lan/in.pcap")
+NO_LSA = str(ROOT / "tests/captures/ospf2-tcpdump/ospf2-seg-fault-1.pcapng")
+state = test_past.state
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,15 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         (["topology"], "10.255.0.3 east"),
         (["topology", "--at", "now-15m"], "version"),
         (["topology", "--diff", "now-15m", "now"], "router up"),
+        (["topology", "--area", "0"], "10.255.0.3 east"),
+        (["topology", "--diff", "-15m", "-0s"], "router up"),
+        (["routes", "north"], "10.4.0.0/24"),
+        (["routes", "10.255.0.3", "--prefix", "10.4.0.0/24"], "west"),
+        (["routes", "10.255.0.1", "--at", "-15m"], "10.1.0.0/24"),
+        (["events", "--kind", "link_up", "--until", "now"], "link up"),
+        (["topology", "--pcap", LAN], "10.98.0.3:10.98.3.0/24"),
+        (["topology", "--pcap", LAN, "--at", "-5s"], "10.98.0.2"),
+        (["topology", "--pcap", LAN, "--diff", "-5s", "now"], "cost changed"),
         (["events"], "link down"),
         (["events"], "north:10.0.0.5"),
         (["links", "--top", "1", "--by", "used"], "92 %"),
@@ -85,13 +97,19 @@ def test_questions(run: Run, url: str, verb: list[str], word: str) -> None:
         (["path", "10.1.0.10", "10.1.0.11"], "share a link"),
         (["events", "--since", "now"], "nothing found"),
         (["topology", "--diff", "now-1m", "now"], "nothing found"),
+        (["topology", "--at", "-3h"], "no topology is known as of"),
+        (["topology", "--area", "9"], "area 0.0.0.9 is not seen"),
+        (["routes", "10.9.9.9"], "no router 10.9.9.9"),
+        (["routes", "north", "--prefix", "10.99.0.0/16"], "no route to"),
+        (["events", "--kind", "no_such"], "nothing found"),
+        (["topology", "--pcap", NO_LSA], "no topology"),
     ],
 )
 def test_the_answer_is_no(run: Run, url: str, verb: list[str], word: str) -> None:
     shown = run(*verb, "--gateway", url)
     assert shown.code == 1
-    assert shown.out == ""
-    assert word in shown.err
+    assert word in shown.err + shown.out
+    assert shown.out == "" or NO_LSA in verb
 
 
 def test_a_router_goes_by_id_or_name(run: Run, url: str) -> None:
@@ -115,6 +133,13 @@ def test_nothing_as_json_is_still_a_document(run: Run, url: str) -> None:
         (["links", "--top", "0"], "not a count"),
         (["path", "a", "b"], "src"),
         (["topology", "--at", "now", "--diff", "now", "now"], "not allowed"),
+        (["topology", "--real-time"], "needs --pcap"),
+        (["topology", "--diff", "-1h", "now", "--area", "0"], "not together with --diff"),
+        (["topology", "--pcap", __file__], "not a capture"),
+        (["topology", "--pcap", "/none"], "No such file"),
+        (["topology", "--area", "x"], "not an area"),
+        (["routes", "north", "--prefix", "10.1.0.1/8"], "not a prefix"),
+        (["lsas", "--since", "-1h"], "no archive of LSAs"),
         (["nonsense"], "invalid choice"),
         ([], "VERB"),
     ],
@@ -184,6 +209,37 @@ def test_a_missing_store_is_2(run: Run, tmp_path: Path) -> None:
     shown = run("links", "--store", str(tmp_path / "none.sqlite"))
     assert shown.code == 2
     assert "none.sqlite" in shown.err
+
+
+def test_the_past_is_read_from_a_state_directory(run: Run, state: Path) -> None:
+    store = ("--store", str(state))
+    assert "10.0.0.0/30" in run("routes", "1.1.1.1", *store).out
+    assert {link["cost"] for link in json.loads(run("topology", *store, "--json").out)["links"]} == {20}
+    archive = next((state / "ospf-archive").iterdir())
+    at = "2025-11-21T21:20:50Z"
+    then = json.loads(run("topology", "--store", str(archive), "--at", at, "--json").out)
+    assert {link["cost"] for link in then["links"]} == {10}
+    assert "cost changed" in run("topology", "--diff", at, "2025-11-21T21:23:00Z", *store).out
+    assert "10 -> 20" in run("events", *store).out and run("events", "--kind", "x", *store).code == 1
+    assert "refreshed" in run("lsas", *store).out
+    for verb in (["topology"], ["routes", "1.1.1.1"], ["events"], ["lsas"]):
+        assert run(*verb, "--store", "/none").code == 2
+    never = run("topology", "--at", "2020-01-01T00:00:00Z", *store)
+    assert never.code == 1 and "the archive holds 2025-11-21T21:20:00Z to" in never.err
+
+
+def test_a_capture_in_real_time_tells_events_as_they_come(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    unhurried = replaying.run.__kwdefaults__ | {"pause": lambda seconds: None}
+    monkeypatch.setattr("gateway.replaying.run.__kwdefaults__", unhurried)
+    shown = run("topology", "--pcap", LAN, "--real-time")
+    assert shown.out.startswith("2026-11-21 20:07:31Z  neighbor seen    10.98.0.1  at 10.98.0.1\n")
+
+
+def test_a_torn_capture_shows_what_is_whole_and_says_so(run: Run, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.pcap"
+    torn.write_bytes(Path(LAN).read_bytes()[:-5])
+    shown = run("topology", "--pcap", str(torn))
+    assert shown.code == 0 and "damaged after packet 94" in shown.err and "10.98.0.3" in shown.out
 
 
 def test_check_and_dump(run: Run, tmp_path: Path) -> None:
