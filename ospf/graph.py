@@ -108,7 +108,7 @@ def readings(bodies: Mapping[int, RouterLsa], previous: Inside | None) -> Readin
     read: dict[int, Reading] = {}
     for router, body in ordered.items():
         part = kept.get(router)
-        read[router] = part.reading if part is not None and part.body is body else read_links(body)
+        read[router] = part.reading if part is not None and part.says(body) else read_links(body)
     return Readings(ordered, read)
 
 

@@ -154,9 +154,13 @@ class InterfaceRows:
     index: StubIndex
     least_metric: int  # of its links to others, -1 when it has none (RFC 6987)
 
+    def says(self, body: RouterLsa) -> bool:
+        """Whether the given LSA says the same (a refresh does, in an object of its own)."""
+        return self.body is body or self.body == body
+
     def holds(self, body: RouterLsa, networks: tuple[Network | None, ...], former: frozenset[int]) -> bool:
         """Whether these rows are what the given LSA makes."""
-        return self.body is body and self.networks == networks and self.former == former
+        return self.says(body) and self.networks == networks and self.former == former
 
 
 @dataclass(slots=True)

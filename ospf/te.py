@@ -4,7 +4,7 @@ Covered: opaque area LSAs (type 10) of opaque type 1 with link TLVs: link type a
 metric, maximum, reservable and unreserved bandwidth (octets per second on the wire, bit/s here), administrative group,
 average, least and greatest one-way delay; the link-local identifier of unnumbered links (RFC 4203 1.1). Unknown TLVs
 and sub-TLVs are skipped, as RFC 3630 2.3.2 wants; a TLV whose lengths lie, or whose bandwidth is no number, is refused
-and counted, its neighbours in the LSA still count.
+and counted, its neighbours in the LSA still count. Left out: links to other systems (RFC 5392).
 
 A TLV belongs to the row of the originator with its local interface address, whatever came first and whatever it says
 of the far end: some routers announce a wrong remote address. Nothing here is used by SPF.

@@ -53,6 +53,7 @@ def test_numbers() -> None:
 def test_what_did_not_change_is_taken_over() -> None:
     before = inside(*LSAS)
     assert inside(*LSAS, previous=before) is before
+    assert inside(router(C, p2p(A, "10.0.0.2", 7)), *LSAS[1:], previous=before) is before  # a refresh
     changed = (router(C, p2p(A, "10.0.0.2", 8)), *LSAS[1:])
     after = inside(*changed, previous=before)
     assert after is not before and after.parts[0] is before.parts[0] and after.parts[2] is not before.parts[2]

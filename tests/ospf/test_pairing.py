@@ -89,7 +89,7 @@ def test_absurdly_many_parallel_links_are_paired_in_order(monkeypatch: pytest.Mo
 
 
 def test_opposite_ends_of_many_halves() -> None:
-    """0 and 1 have one link, 0 and 2 have two against one, 1 -> 3 leads nowhere back; of the other sort there is none."""
+    """0 - 1 is one link, 0 - 2 two against one, 1 -> 3 leads nowhere back, and nothing of the other sort does."""
     asked: list[tuple[list[int], list[int]]] = []
 
     def pair(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> list[tuple[int, int]]:
