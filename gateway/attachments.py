@@ -27,6 +27,9 @@ from ospf.keys import resolve
 from ospf.listener import Listener
 from ospf.rawsocket import open_attachment
 from ospf.topology import build_domain
+from ospf.v3.dialect import listener3
+from ospf.v3.rawsocket import open_attachment3
+from ospf.v3.topology import build_domain_v3
 from ospf.wire import address_text
 
 LOOK = 1.0  # s between two looks at the attachments' state
@@ -100,8 +103,9 @@ class Attachments:
         self._all: list[_Attachment] = []
         for number, given in enumerate(config.attach):
             attach = _with_keys(given)
-            key = DomainKey(attach.instance, 2)
-            listener = Listener(attach, time.monotonic(), boot_count=boot_count)
+            key = DomainKey(attach.instance, attach.version)
+            speak = listener3 if attach.version == 3 else Listener
+            listener = speak(attach, time.monotonic(), boot_count=boot_count)
             listener.record_lsas = bool(watchers)
             self._all.append(_Attachment(self, attach, Where(number, attach.interface, key), listener))
             self.add_source(key, Source(listener.lsdb))
@@ -114,15 +118,18 @@ class Attachments:
     def add_source(self, key: DomainKey, source: Source) -> None:
         """A further database of an instance; whoever feeds it calls `changed`."""
         if key not in self.domains:
-            self.domains[key] = Domain(key, build_domain, self._options)
+            build = build_domain_v3 if key.version == 3 else build_domain
+            self.domains[key] = Domain(key, build, self._options)
         self.domains[key].sources.append(source)
 
     def start(self) -> None:
         for one in self._all:
             try:
-                one.socket = open_attachment(one.config)
+                one.socket = (open_attachment3 if one.config.version == 3 else open_attachment)(one.config)
             except OspfError as error:
                 raise GatewayError(f"ospf.attach: {error}") from error
+            link = one.socket
+            one.listener.attached(address=link.address, point_to_point=link.point_to_point, mtu=link.mtu)
             now = time.monotonic()
             for watcher in self._watchers:
                 watcher.attached(one.where, one.listener, now, time.time() - now)

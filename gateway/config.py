@@ -180,9 +180,9 @@ def parse(tree: dict[str, Any], where: str = "configuration") -> GatewayConfig:
 
 def _attachments(where: str, ospf: Ospf) -> None:
     """Each segment once, and router ids that are router ids."""
-    interfaces = [one.interface for one in ospf.attach]
-    if len(set(interfaces)) < len(interfaces):
-        raise ConfigError(f"{where}: ospf.attach: {max(interfaces, key=interfaces.count)!r} is given twice")
+    segments = [(one.interface, one.version, one.instance_id) for one in ospf.attach]
+    if len(set(segments)) < len(segments):
+        raise ConfigError(f"{where}: ospf.attach: {max(segments, key=segments.count)[0]!r} is given twice")
     for key in ("vendor_of", "max_paths_of"):
         for router in getattr(ospf, key):
             _address(f"{where}: ospf.{key}.{router}", router)

@@ -44,7 +44,7 @@ class Row:
 
 def domain_of(topology: Topology) -> DomainKey:
     """The instance and protocol version a topology is of."""
-    return DomainKey(topology.instance, 3 if getattr(topology.prefixes, "family", 4) == 6 else 2)
+    return DomainKey(topology.instance, 3 if topology.prefixes.family == 6 else 2)
 
 
 def _domain_of_key(key: LinkKey) -> DomainKey:
