@@ -261,7 +261,8 @@ class _Held:
         """The same for any family, slower: prefix -> row."""
         if self.topology is None:
             return {}
-        network, plen = self.table.network[self.rows].reshape(len(self.rows), -1).tolist(), self.table.plen[self.rows]
+        words = 1 if self.table.network.ndim == 1 else 2  # of 64 bits and less; said, as a table may have no row
+        network, plen = self.table.network[self.rows].reshape(-1, words).tolist(), self.table.plen[self.rows]
         return {(*n, p): row for n, p, row in zip(network, plen.tolist(), self.rows.tolist(), strict=True)}
 
     def text(self, row: int) -> str:
