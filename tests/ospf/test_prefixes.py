@@ -116,9 +116,7 @@ def test_host_bits_in_the_link_state_id_are_ignored() -> None:  # RFC 2328 appen
 
 
 def test_infinite_metric_is_absent() -> None:
-    t = triangle(
-        summary("10.9.0.0/16", R1, LS_INFINITY), external("10.8.0.0/16", R1, LS_INFINITY), flags=(B | E, 0, 0)
-    )
+    t = triangle(summary("10.9.0.0/16", R1, LS_INFINITY), external("10.8.0.0/16", R1, LS_INFINITY), flags=(B | E, 0, 0))
     assert t.prefixes.row(*net("10.9.0.0/16")) == -1 and t.stats.infinite == 2
 
 
