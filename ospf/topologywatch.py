@@ -31,6 +31,7 @@ from ospf.history import TopologyEvent, diff
 from ospf.links import TRANSIT, prefix_text
 from ospf.thresholds import AnomalyConfig
 from ospf.topology import Topology
+from ospf.v3.prefix import joined, prefix6_text
 from ospf.wire import address_text
 
 DOWN = frozenset(("router_down", "link_down", "prefix_removed"))
@@ -146,7 +147,9 @@ def _link_ends(old: Topology, new: Topology) -> dict[str, str]:
 
 
 def _prefix_text(topology: Topology, row: int) -> str:
-    return prefix_text(int(topology.prefixes.network[row]), int(topology.prefixes.plen[row]))
+    table = topology.prefixes
+    network, plen = table.network[row], int(table.plen[row])
+    return prefix_text(int(network), plen) if table.network.ndim == 1 else prefix6_text(joined(*network), plen)
 
 
 def _by_router(topology: Topology, prefixes: Iterable[str]) -> dict[str, list[str]]:

@@ -39,6 +39,7 @@ IO_MODULES = {
     "gateway/demo/feed.py",
     "gateway/demo/run.py",
     "gateway/exports.py",
+    "gateway/lsdbpoll.py",
     "gateway/service.py",
     "gateway/snmp.py",
     "gateway/store.py",
