@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress, count
+from operator import is_not
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +79,7 @@ def read_columns(lsas: list[Lsa], reader: Reader, previous: LsaColumns | None = 
     if previous is None or not len(previous):
         return LsaColumns(lsas, _rows(lsas, reader))
     if len(lsas) == len(previous):
-        changed = [i for i, (a, b) in enumerate(zip(lsas, previous.lsas, strict=True)) if a is not b]
+        changed = list(compress(count(), map(is_not, lsas, previous.lsas)))
         if not changed:
             return previous
         if len(changed) <= MOST_REPLACED:

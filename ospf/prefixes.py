@@ -230,11 +230,14 @@ def _attach(
     if not len(outer):
         return plain, 0
     pair = rows[outer, ASBR].astype(np.uint64) << np.uint64(32) | rows[outer, TO].astype(np.uint64)
-    pairs, of_outer = np.unique(pair, return_inverse=True)
+    _, example, of_outer = np.unique(pair, return_index=True, return_inverse=True)
     of_outer = of_outer.reshape(-1)
     inside = _Inside(rows, codes, first, rank, around, known)
     via = _borders(around)
-    sinks = [_sinks(int(p) >> 32, int(p) & HOST_MASK, around, via, inside) for p in pairs.tolist()]
+    sinks = [
+        _sinks(vertex, asbr, forwarding, around, via, inside)
+        for vertex, asbr, forwarding in rows[outer[example]][:, [VERTEX, ASBR, TO]].tolist()
+    ]
     count = np.array([len(found) for found in sinks], dtype=np.int64)
     flat = np.array([sink for found in sinks for sink in found], dtype=np.int64).reshape(-1, 3)
     begin = np.cumsum(count) - count
@@ -265,12 +268,16 @@ def _borders(around: Surroundings) -> Mapping[int, list[tuple[int, int]]]:
 
 
 def _sinks(
-    asbr: int, forwarding: int, around: Surroundings, via: Mapping[int, list[tuple[int, int]]], inside: _Inside
+    vertex: int,
+    asbr: int,
+    forwarding: int,
+    around: Surroundings,
+    via: Mapping[int, list[tuple[int, int]]],
+    inside: _Inside,
 ) -> list[tuple[int, int, int]]:
     """(vertex, cost, link) where traffic to the externals of an ASBR leaves; empty when they cannot be used."""
     if forwarding:
         return inside.sinks(forwarding)
-    vertex = inside.asbr_vertex(asbr)
     borders = via.get(asbr, [])
     if vertex != OUTSIDE and (around.alive[vertex] or not borders):
         return [(vertex, 0, int(around.external_row[vertex]))]
@@ -288,12 +295,6 @@ class _Inside:
         self._known = known
         self._parent: I4 | None = None
         self._owners: Mapping[int, tuple[int, int]] | None = None
-        outer = rows[rows[:, KIND] >= EXT1]
-        inner = outer[outer[:, VERTEX] != OUTSIDE]
-        self._asbrs: dict[int, int] = dict(zip(inner[:, ASBR].tolist(), inner[:, VERTEX].tolist(), strict=True))
-
-    def asbr_vertex(self, asbr: int) -> int:
-        return self._asbrs.get(asbr, OUTSIDE)
 
     def sinks(self, address: int) -> list[tuple[int, int, int]]:
         if self._parent is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
 from typing import TypeVar
 
 from ospf.areas import NORMAL, NSSA, STUB_AREA, AreaDatabase
@@ -21,13 +23,20 @@ from ospf.lsa import (
     ExternalLsa,
     Lsa,
     NetworkLsa,
+    OpaqueLsa,
     RouterLsa,
     SummaryLsa,
     is_newer,
+    plain_age,
 )
 from ospf.te import is_te
 
 K = TypeVar("K")
+_TYPE, _AGE, _BODY = attrgetter("header.type"), attrgetter("header.age"), attrgetter("body")
+_BODIES = {
+    ROUTER: RouterLsa, NETWORK: NetworkLsa, SUMMARY_NETWORK: SummaryLsa, SUMMARY_ASBR: SummaryLsa,
+    AS_EXTERNAL: ExternalLsa, NSSA_EXTERNAL: ExternalLsa, OPAQUE_AREA: OpaqueLsa,
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -44,6 +53,8 @@ class AreaLsas:
     externals: list[Lsa] = field(default_factory=list)
     internals: list[Lsa] = field(default_factory=list)  # type 7
     traffic: list[Lsa] = field(default_factory=list)
+    given: tuple[Lsa, ...] = ()  # all of them, as they came
+    held: bool = False  # some are those of routers that restart
 
     @property
     def router_bodies(self) -> dict[int, RouterLsa]:
@@ -56,34 +67,40 @@ class AreaLsas:
 
 def sort_lsas(database: AreaDatabase, restarting: Set[int] = frozenset(), before: AreaLsas | None = None) -> AreaLsas:
     """The LSAs of `database`; router- and network-LSAs of routers that restart gracefully are those of `before`."""
-    found = AreaLsas(database.area, database.source)
+    if before is not None and not restarting and not before.held and database.lsas == before.given:
+        return before if database.source == before.source else replace(before, source=database.source)
+    found = AreaLsas(database.area, database.source, given=tuple(database.lsas))
     lists = {
         SUMMARY_NETWORK: found.summaries, SUMMARY_ASBR: found.asbrs, AS_EXTERNAL: found.externals,
         NSSA_EXTERNAL: found.internals,
     }  # fmt: skip
-    bodies = {
-        SUMMARY_NETWORK: SummaryLsa, SUMMARY_ASBR: SummaryLsa, AS_EXTERNAL: ExternalLsa, NSSA_EXTERNAL: ExternalLsa,
-    }  # fmt: skip
-    for lsa in database.lsas:
-        header = lsa.header
-        kind = header.type
-        if header.age & 0x7FFF >= MAX_AGE and kind != AS_EXTERNAL:
-            continue
+    for kind, run in groupby(found.given, key=_TYPE):
         if kind in lists:
-            if isinstance(lsa.body, bodies[kind]):
-                lists[kind].append(lsa)
-        elif kind == ROUTER and isinstance(lsa.body, RouterLsa):
-            _newer(found.routers, header.advertising_router, lsa)
-        elif kind == NETWORK and isinstance(lsa.body, NetworkLsa):
-            _newer(found.networks, (header.link_state_id, header.advertising_router), lsa)
-        elif kind == OPAQUE_AREA and is_te(lsa):
-            found.traffic.append(lsa)
+            lists[kind] += _usable(kind, list(run))
+        elif kind == ROUTER:
+            for lsa in _usable(kind, list(run)):
+                _newer(found.routers, lsa.header.advertising_router, lsa)
+        elif kind == NETWORK:
+            for lsa in _usable(kind, list(run)):
+                _newer(found.networks, (lsa.header.link_state_id, lsa.header.advertising_router), lsa)
+        elif kind == OPAQUE_AREA:
+            found.traffic += [lsa for lsa in _usable(kind, list(run)) if is_te(lsa)]
     if before is not None and restarting:
         _hold(found, restarting, before)
     found.kind = _area_kind(found)
     if found.kind != NORMAL:  # RFC 2328 3.6: neither is flooded into a stub area
         found.asbrs.clear()
     return found
+
+
+def _usable(kind: int, lsas: list[Lsa]) -> list[Lsa]:
+    """Those that are what their type says, and not MaxAge unless they are AS-external."""
+    body = _BODIES[kind]
+    if set(map(type, map(_BODY, lsas))) != {body}:
+        lsas = [lsa for lsa in lsas if isinstance(lsa.body, body)]
+    if kind == AS_EXTERNAL or not lsas or max(map(_AGE, lsas)) < MAX_AGE:
+        return lsas
+    return [lsa for lsa in lsas if plain_age(lsa.header) < MAX_AGE]
 
 
 def _newer(held: dict[K, Lsa], key: K, lsa: Lsa) -> None:
@@ -96,6 +113,7 @@ def _hold(found: AreaLsas, restarting: Set[int], before: AreaLsas) -> None:
     """What restarting routers said of themselves holds until they are back (RFC 3623 3)."""
     for router in restarting:
         if router in before.routers:
+            found.held = True
             found.routers[router] = before.routers[router]
             for key in [key for key in found.networks if key[1] == router]:
                 del found.networks[key]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
+from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ospf.lsa import Lsa, OpaqueLsa
 from ospf.packets import LinkStateUpdate, decode_packet, ip_payload
-from ospf.te import TeReadings, is_te, read_te, te_links
+from ospf.te import LINK_TLV, TeReadings, is_te, read_te, te_links
 from ospf.topology import Topology, build_topology
 from tests.ospf.lsas import ip, lsa, p2p, router, stub
 from tests.require import require_programs
@@ -148,6 +151,25 @@ def test_an_lsa_that_stays_is_not_read_again() -> None:
     before = read_te([one], TeReadings())
     after = read_te([one, two], before)
     assert after.links[0] is before.links[0] and read_te([one, two], after) is after
+
+
+some_tlv = st.builds(tlv, st.sampled_from([1, 2, 2, 3]), st.binary(max_size=80))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.binary(max_size=200), some_tlv, st.lists(some_tlv, max_size=4).map(b"".join)))
+def test_any_octets_are_read_or_refused(data: bytes) -> None:
+    found, refused = te_links(lsa(10, 1 << 24, ip(R1), OpaqueLsa(data)))
+    assert refused or len(found) == [kind for kind, _ in tlvs(data)].count(LINK_TLV)
+    for each in found:
+        assert all(rate >= 0 for rate in (each.bandwidth, each.reservable, *each.unreserved))
+
+
+def tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:
+    while len(data) >= 4:
+        kind, length = struct.unpack_from("!HH", data)
+        yield kind, data[4 : 4 + length]
+        data = data[4 + length + -length % 4 :]
 
 
 def captured() -> list[Lsa]:
