@@ -29,7 +29,7 @@ from ospf.wire import address_text
 
 KINDS = ("transit", "stub", "external")
 _UNSEEN = ("stub", "", "", 0)
-V3_INTERFACE = "v3if"  # begins the interface of every OSPFv3 row
+V3_BEGINS = "v3"  # the interface of every OSPFv3 row: v3if7, v3external; stub networks are named by IPv6 prefixes
 
 
 @dataclass
@@ -48,7 +48,7 @@ def domain_of(topology: Topology) -> DomainKey:
 
 
 def _domain_of_key(key: LinkKey) -> DomainKey:
-    return DomainKey(key.instance, 3 if key.interface.startswith(V3_INTERFACE) else 2)
+    return DomainKey(key.instance, 3 if key.interface.startswith(V3_BEGINS) or ":" in key.interface else 2)
 
 
 class LinkRows:

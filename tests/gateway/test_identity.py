@@ -49,3 +49,12 @@ def test_the_tail_of_names_is_other_and_counted() -> None:
     ids = ApplicationIds(limit=5)
     assert [ids.id(f"a{n}") for n in range(4)] == [3, 4, OTHER, OTHER]
     assert ids.overflowed == 2
+
+
+def test_rows_of_ospfv3_are_never_taken_for_addresses() -> None:
+    keys = [LinkKey("default", rid(1), text) for text in ("v3if4", "2001:db8::/64", "v3external", "10.1.1.1", "external")]
+    index = IfIndexMap()
+    first = index.allocate(keys)
+    assert len(set(first)) == 5
+    assert IfIndexMap(dict(index.items())).allocate(keys) == first
+    assert index.known_addresses() == {rid(1): {ip("10.1.1.1")}}
