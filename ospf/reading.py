@@ -67,9 +67,10 @@ class AreaLsas:
 
 def sort_lsas(database: AreaDatabase, restarting: Set[int] = frozenset(), before: AreaLsas | None = None) -> AreaLsas:
     """The LSAs of `database`; router- and network-LSAs of routers that restart gracefully are those of `before`."""
-    if before is not None and not restarting and not before.held and database.lsas == before.given:
+    given = tuple(database.lsas)
+    if before is not None and not restarting and not before.held and given == before.given:
         return before if database.source == before.source else replace(before, source=database.source)
-    found = AreaLsas(database.area, database.source, given=tuple(database.lsas))
+    found = AreaLsas(database.area, database.source, given=given)
     lists = {
         SUMMARY_NETWORK: found.summaries, SUMMARY_ASBR: found.asbrs, AS_EXTERNAL: found.externals,
         NSSA_EXTERNAL: found.internals,

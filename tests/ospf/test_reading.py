@@ -61,6 +61,16 @@ def test_kind_of_the_area() -> None:
     assert read(*stub, area=0).kind == NORMAL  # RFC 2328 3.6: the backbone is never a stub
 
 
+def test_the_same_lsas_are_not_sorted_again() -> None:
+    before = read(router(R1), external("0.0.0.0/0", R1, 1))
+    assert sort_lsas(AreaDatabase(1, list(before.given)), before=before) is before
+    polled = sort_lsas(AreaDatabase(1, before.given, "polled"), before=before)
+    assert polled.source == "polled" and polled.routers == before.routers
+    assert sort_lsas(AreaDatabase(1, before.given[:1]), before=before).externals == []
+    held = read(router(R3), restarting={ip(R1)}, before=before)
+    assert ip(R1) in held.routers and ip(R1) not in sort_lsas(AreaDatabase(1, held.given), before=held).routers
+
+
 def test_restarting_routers_are_as_before() -> None:
     before = read(router(R1, p2p(R2, 1, 1)), network("10.5.0.1", 24, R1, (R1, R2)), router(R2))
     now = [router(R1), network("10.5.0.9", 24, R1, (R1, R3)), router(R3)]
