@@ -130,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
     topology.add_argument("--instance", metavar="I", help="of this OSPF instance (default: the first; v3: NAME/v3)")
     topology.add_argument("--pcap", metavar="FILE", help="of a capture (pcap, pcapng) or an archive, instead of asking")
     topology.add_argument("--real-time", action="store_true", help="replay the capture as slowly as it was made")
+    topology.add_argument("--no-events", action="store_true", help="of a capture only what it led to: faster")
     routes = question("routes", "the routing table a router computed", fetch_routes)
     routes.add_argument("router", metavar="ROUTER", help="router id (of a gateway also name)")
     routes.add_argument("--at", metavar="T", help=f"as it was then: {moment}")
@@ -295,7 +296,8 @@ def replayed_topology(arguments: argparse.Namespace) -> Document:
 
     made = replaying.topology(
         Path(arguments.pcap), at=arguments.at, diff=arguments.diff, area=arguments.area, instance=arguments.instance,
-        real_time=arguments.real_time, tell=tell if arguments.real_time and not arguments.json else None,
+        events=not arguments.no_events, real_time=arguments.real_time,
+        tell=tell if arguments.real_time and not arguments.json else None,
     )  # fmt: skip
     if arguments.diff is None and made["error"]:
         complain(made["error"], OK)

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any, Protocol
 
 from ospf.archive import Record, Stream
@@ -34,6 +35,12 @@ from ospf.lsa import MAX_AGE
 from ospf.lsdb import Lsdb
 from ospf.packets import ALL_SPF_ROUTERS, IP_PROTOCOL, PACKET_HEADER_LENGTH, build_ip_packet
 from ospf.topology import Topology, build_domain
+from ospf.v3.dialect import listener3
+from ospf.v3.ip6 import build_ip6_packet, to_all_routers
+from ospf.v3.ip6 import ALL_SPF_ROUTERS as ALL_SPF_ROUTERS_6
+from ospf.v3.packets import PACKET_HEADER_LENGTH as PACKET_HEADER_LENGTH_3
+from ospf.v3.packets import with_checksum
+from ospf.v3.topology import build_domain_v3
 from ospf.wire import address_text, internet_checksum
 
 OWN_ID = "255.255.255.254"  # no router in the file has it, or it would not be heard
@@ -73,7 +80,7 @@ class Speech:
     build: Callable[..., Topology]
 
 
-SPEECHES: dict[int, Speech] = {2: Speech(Listener, build_domain)}
+SPEECHES: dict[int, Speech] = {2: Speech(Listener, build_domain), 3: Speech(listener3, build_domain_v3)}
 
 
 @dataclass(slots=True)
@@ -87,16 +94,22 @@ class ReplayStats:
     fragments: int = 0
     malformed: int = 0  # OSPF too short or of an unknown version
     ospf: int = 0
-    unread_version: int = 0  # OSPFv3 while there is no listener for it
+    unread_version: int = 0  # of a version there is no listener for
     streams_refused: int = 0
     clock_back: int = 0
     events_dropped: int = 0
 
 
 class Replay:
-    """Packets in, databases and topology versions out."""
+    """Packets in, databases and topology versions out.
 
-    def __init__(self, options: Options | None = None, *, record_lsas: bool = False) -> None:
+    Without `every_version` none is cut before `finish`, and no change is told: a day of a large network has as many
+    versions as changes, at several milliseconds each.
+    """
+
+    def __init__(
+        self, options: Options | None = None, *, every_version: bool = True, record_lsas: bool = False
+    ) -> None:
         self.stats = ReplayStats()
         self.listeners: dict[Stream, Listening] = {}
         self.domains: dict[DomainKey, Domain] = {}
@@ -104,6 +117,7 @@ class Replay:
         self.first: float | None = None
         self._options = options or Options()
         self._record = record_lsas
+        self._every = every_version
         self._due: dict[DomainKey, float] = {}
         self._timeouts: dict[Stream, float] = {}
         self._wake = 0.0  # the soonest of all of these
@@ -179,7 +193,7 @@ class Replay:
         if version not in SPEECHES:
             stats.unread_version += 1
             return 0, 0, b""
-        return version, area, _to_all_routers(packet) if four else packet
+        return version, area, _to_all_routers(packet) if four else to_all_routers(packet)
 
     def _listener(self, stream: Stream) -> Listening | None:
         found = self.listeners.get(stream)
@@ -206,7 +220,7 @@ class Replay:
         while (event := listener.next_event()) is not None:
             if isinstance(event, LsdbChanged):
                 key = DomainKey(stream.instance, stream.version)
-                self._due.setdefault(key, self.domains[key].changed(self.now))
+                self._due.setdefault(key, self.domains[key].changed(self.now) if self._every else inf)
             elif isinstance(event, LsaHeard):
                 self._heard.append((stream, event))
             else:
@@ -223,7 +237,7 @@ class Replay:
                 continue
             before = domain.current
             after = domain.cut(self.now, self.now)
-            if before is not None:
+            if before is not None and self._every:
                 for event in diff(before, after):
                     self._say(event)
 
@@ -286,12 +300,15 @@ def packet_of(record: Record) -> bytes | None:
     if version not in SPEECHES:
         return None
     body = (1).to_bytes(4, "big") + raw
-    length = PACKET_HEADER_LENGTH + len(body)
+    length = (PACKET_HEADER_LENGTH if version == 2 else PACKET_HEADER_LENGTH_3) + len(body)
     router = record.router or int.from_bytes(raw[8:12], "big") or 1
     if length > 0xFFFF:
         return None
     head = bytes((version, 4)) + length.to_bytes(2, "big") + router.to_bytes(4, "big")
     head += record.stream.area.to_bytes(4, "big")
+    if version == 3:
+        payload = with_checksum(head + bytes(4) + body, router, ALL_SPF_ROUTERS_6)
+        return build_ip6_packet(router, ALL_SPF_ROUTERS_6, payload)
     checksum = internet_checksum(head + bytes(4) + body)
     payload = head + checksum.to_bytes(2, "big") + bytes(10) + body
     try:

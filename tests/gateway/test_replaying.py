@@ -61,6 +61,12 @@ def test_an_instant_and_the_difference_of_two() -> None:
     assert [c["kind"] for c in back] == ["cost_changed", "prefix_added"] and back[0]["detail"] == "77 -> 10"
 
 
+def test_without_events() -> None:
+    d = replaying.topology(LAN, events=False)
+    assert len(d["topologies"][0]["links"]) == 6
+    assert {e["kind"] for e in d["events"]} == {"neighbor_seen", "neighbor_lost"}
+
+
 def test_area_and_instance() -> None:
     assert len(replaying.topology(LAN, area="0", instance="default")["topologies"]) == 1
     for choice in ({"area": "5"}, {"instance": "vrf"}, {"at": "2020-01-01"}):

@@ -156,6 +156,15 @@ def test_versions_are_cut_as_time_goes_by_and_events_tell_the_difference() -> No
     assert held(replay) == set()
 
 
+def test_versions_can_be_left_out() -> None:
+    replay = Replay(every_version=False)
+    for number in range(5):
+        replay.receive(update(router_lsa(1, number, metric=number)), T + number)
+    assert not replay.topologies
+    replay.finish()
+    assert replay.topologies[DomainKey("default", 2)].version == 1 and replay.next_event() is None
+
+
 def test_time_that_goes_back_is_counted() -> None:
     replay = Replay()
     for time in (T, T - 5, T + 1):
