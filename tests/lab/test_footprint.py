@@ -96,7 +96,7 @@ def visit(board: Board, traps: socket.socket, *numbers: int, **config: Any) -> d
     found = {}
     for router, pattern, own in (("f", FRR_STATE, ".1"), ("b", BIRD_STATE, ".2")):
         moves = list(pattern.finditer(board.log(router)[begun[router] :]))
-        lsas = {kind.split(" Link")[0] for kind, _, origin in changed if origin.endswith(own)}
+        lsas = {kind.split(" Link")[0].split(" (")[0] for kind, _, origin in changed if origin.endswith(own)}
         for number in numbers:
             if router in board.lans[number].routers:
                 states = [move[3] for move in moves if int(move[1]) == number]
@@ -171,9 +171,23 @@ def test_full(board: Board, traps: socket.socket, measured: list[str]) -> None:
     found = visit(board, traps, FRR_P2P, BIRD_P2P)
     one, other = found["f", FRR_P2P], found["b", BIRD_P2P]
     measured.append(f"footprint of full on a point-to-point link: FRR {one}, BIRD {other}")
-    assert one.states == ["Init", "ExStart", "Exchange", "Full", "Init", "Deleted"] and one.lsas == {"Router"}
+    assert one.states == ["Init", "ExStart", "Exchange", "Full", "Init", "Deleted"]
+    assert one.lsas == {"Router", "Area-Local Opaque-LSA"}  # the TE LSA of the link, with the neighbor's router id
     assert other.states == ["Init", "2-Way", "ExStart", "Exchange", "Full", "Init", "Down"]
     assert other.lsas == {"Router"} and one.traps == ["full", "init", "down"]
+
+
+def test_a_flood_that_was_missed_is_noticed_by_its_acknowledgment(board: Board) -> None:
+    """FRR floods, BIRD acknowledges, we hear the acknowledgment only."""
+    ear = board.attach(SHARED)
+    board.await_for(lambda: ear.listener.synchronised, "the database")
+    ear.deaf_to = 4
+    board.vtysh("f", "configure terminal", f"interface l{FRR_P2P}", "ip ospf cost 99")
+    board.await_for(lambda: ear.listener.stats.doubts > 0, "doubt", 10.0)
+    ear.deaf_to = 0
+    reason = "an LSA was acknowledged that was not heard"
+    board.await_for(lambda: any(getattr(event, "reason", "") == reason for event in ear.events), "another burst", 10.0)
+    assert {lsa.key: lsa.header.sequence for lsa in ear.listener.lsdb.lsas(0.0)} == board.backbone("f")
 
 
 def test_link_scope_lsas_are_kept(board: Board) -> None:
