@@ -30,6 +30,8 @@ from ospf.errors import OspfDecodeError
 from ospf.graceful import grace_of
 from ospf.lsa import Key, Lsa, decode_lsa, is_newer, plain_age
 from ospf.topology import Topology, build_domain
+from ospf.v3.lsa import decode_lsa as decode_lsa3
+from ospf.v3.topology import build_domain_v3
 
 POLLED = "snmp://"  # how the name of a polled source begins
 FETCHING_SECONDS = 60.0  # after which an attachment that never settles (a passive one) makes versions all the same
@@ -54,7 +56,7 @@ class Protocol:
     build: Callable[..., Topology]
 
 
-PROTOCOLS = {2: Protocol(decode_lsa, build_domain)}
+PROTOCOLS = {2: Protocol(decode_lsa, build_domain), 3: Protocol(decode_lsa3, build_domain_v3)}
 
 
 class Rebuild:

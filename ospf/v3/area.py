@@ -13,7 +13,7 @@ link passes through the area in which both ends set the V-bit; among several, th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ospf.areas import NORMAL, NSSA, STUB_AREA, AreaDatabase
+from ospf.areas import BACKBONE, NORMAL, NSSA, STUB_AREA, AreaDatabase
 from ospf.lsa import MAX_AGE, Lsa, plain_age
 from ospf.v3.lsa import (
     LINK_P2P,
@@ -136,9 +136,7 @@ class _Builder:
         self.database, self.said = database, said
         everybody = joined_routers(said)
         self.bodies = {router: body for router, body in everybody.items() if body.options & OPTION_V6}
-        self.options = 0
-        for body in everybody.values():
-            self.options |= body.options
+        self.kind = _kind(database, [body.options for body in everybody.values()])
         self.vertex = {router: vertex for vertex, router in enumerate(self.bodies)}
         self.attached: dict[Network, frozenset[int]] = {}
         for lsa in said:
@@ -183,7 +181,7 @@ class _Builder:
             said=self.said,
             routers=tuple(self.bodies),
             flags=tuple(body.flags for body in self.bodies.values()),
-            kind=_kind(self.options) if self.bodies else NORMAL,
+            kind=self.kind,
             networks=tuple(used),
             interfaces=self.interfaces,
             edges=tuple(sorted(usable, key=_edge_order)),
@@ -241,11 +239,12 @@ def _edge_order(edge: Edge) -> tuple[int, int, int, Interface, Interface]:
     return edge.src, edge.dst, edge.cost, edge.out or none, edge.into or none
 
 
-def _kind(options: int) -> int:
-    """NORMAL, STUB_AREA or NSSA, as the options of the area's router-LSAs say."""
-    if options & OPTION_N:
-        return NSSA
-    return NORMAL if options & OPTION_E else STUB_AREA
+def _kind(database: AreaDatabase, options: Sequence[int]) -> int:
+    """By what most routers say in the options of their router-LSAs; the backbone is always normal."""
+    without = [each for each in options if not each & OPTION_E]
+    if database.area == BACKBONE or 2 * len(without) <= len(options):
+        return NORMAL
+    return NSSA if 2 * sum(each & OPTION_N > 0 for each in without) > len(without) else STUB_AREA
 
 
 def _company(edges: Iterable[Edge], routers: int, n: int) -> NDArray[np.bool_]:

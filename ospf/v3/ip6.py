@@ -74,3 +74,20 @@ def packet_checksum(payload: Octets, source: int, destination: int) -> int:
     """
     pseudo = source.to_bytes(16, "big") + destination.to_bytes(16, "big")
     return internet_checksum(pseudo + struct.pack("!II", len(payload), IP_PROTOCOL) + payload)
+
+
+def to_all_routers(packet: bytes) -> bytes:
+    """The same OSPFv3 packet to ff02::5, if its checksum was right (else as it was: the listener counts it).
+
+    Octets behind the OSPF packet (an LLS block, a trailer) stay; extension headers go.
+    """
+    try:
+        source, destination, payload = ip6_payload(packet)
+    except OspfDecodeError:
+        return packet
+    length = int.from_bytes(payload[2:4], "big")
+    if not 14 <= length <= len(payload) or packet_checksum(payload[:length], source, destination):
+        return packet
+    said = bytes(payload)
+    checksum = packet_checksum(said[:12] + b"\0\0" + said[14:length], source, ALL_SPF_ROUTERS)
+    return build_ip6_packet(source, ALL_SPF_ROUTERS, said[:12] + checksum.to_bytes(2, "big") + said[14:])

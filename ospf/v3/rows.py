@@ -1,8 +1,9 @@
 """Numbers for everything in an OSPFv3 instance: vertices of all areas, and the rows of the link table.
 
 A row is a router interface ("v3if7"), a stub network of a router (named by its prefix until an interface is known for
-it), or the `v3external` row of an AS boundary router. Rows are ordered by router, then interface id, then prefix, so that
-row numbers hold as long as the set of interfaces does. An interface that serves several areas (RFC 5185) is one row.
+it), or the `v3external` row of an AS boundary router. Rows are ordered by router, then interface id, then prefix, so
+that row numbers hold as long as the set of interfaces does. An interface that serves several areas (RFC 5185) is one
+row.
 """
 
 from __future__ import annotations

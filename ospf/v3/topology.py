@@ -13,8 +13,9 @@ point-to-point links both have is taken for the subnet of the link between them;
 to it ends at the nearer of the two. Any other prefix (a host address aside) is a stub network with a row, that of the
 interface where a link-LSA tells which. A network without a prefix is named by its designated router and interface id.
 
-Left out: which addresses are a router's own (`interface_owner` knows none), traffic engineering (RFC 5329), graceful
-restart (RFC 5187).
+A router that restarts gracefully (RFC 5187) is as it was in the version before, whatever its own LSAs say meanwhile.
+
+Left out: which addresses are a router's own (`interface_owner` knows none), traffic engineering (RFC 5329).
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from numpy.typing import NDArray
 
 from ospf.areas import BACKBONE, NOT_VIRTUAL, NSSA, UNSEEN_TRANSIT, AreaDatabase, AreaGraph, Border, Options
 from ospf.links import EdgeTable
+from ospf.lsa import Lsa
 from ospf.offers import AS_WIDE, INTER, INTRA, OFFER_DN
 from ospf.topology import Topology, TopologyStats
 from ospf.v3.announcements import Announcements, PrefixKey, read_announcements, read_externals
 from ospf.v3.area import Inside, Interface, Network, build_inside
-from ospf.v3.lsa import FLAG_B, FLAG_E, FLAG_V
+from ospf.v3.lsa import FLAG_B, FLAG_E, FLAG_V, INTRA_AREA_PREFIX, NETWORK, ROUTER
 from ospf.v3.prefix import ADDRESS_BITS, prefix6_text
 from ospf.v3.prefixes import BorderRoute, Offer, Surroundings, build_tables, external_offers
 from ospf.v3.rows import Placed, RowKey, Rows, add_external, external_row, interface_row, place_areas, stub_row, wide
@@ -46,6 +48,7 @@ class Topology6(Topology):
     """A Topology of IPv6 prefixes."""
 
     insides: tuple[Inside, ...] = ()  # [areas], what the next version may take over
+    intra: tuple[tuple[Lsa, ...], ...] = ()  # [areas] intra-area-prefix-LSAs, for the same
     network_names: tuple[str, ...] = ()  # [V-R]
 
     family: ClassVar[int] = 6
@@ -77,10 +80,28 @@ def build_domain_v3(
 ) -> Topology:
     """The topology of all areas of one OSPFv3 instance; arguments as of `ospf.topology.build_domain`.
 
-    `known` and `restarting` are taken for its sake: interface ids stand in the LSAs.
+    `known` is taken for its sake: interface ids stand in the LSAs.
     """
     before = previous if isinstance(previous, Topology6) else None
+    now = frozenset(router for router, until in (restarting or {}).items() if until > time)
+    if before is not None and now:
+        databases = [_held(database, now, before) for database in databases]
     return _Build(databases, instance, before).topology(version, time, options)
+
+
+def _held(database: AreaDatabase, restarting: frozenset[int], before: Topology6) -> AreaDatabase:
+    """The database with what restarting routers said of themselves before (RFC 3623 3)."""
+    said: list[Lsa] = []
+    for inside, intra in zip(before.insides, before.intra, strict=True):
+        if inside.area == database.area:
+            said += [lsa for lsa in (*inside.said, *intra) if lsa.header.advertising_router in restarting]
+    back = frozenset(lsa.header.advertising_router for lsa in said)
+    kept = [
+        lsa
+        for lsa in database.lsas
+        if lsa.header.type not in (ROUTER, NETWORK, INTRA_AREA_PREFIX) or lsa.header.advertising_router not in back
+    ]
+    return AreaDatabase(database.area, (*kept, *said), database.source)
 
 
 class _Build:
@@ -98,6 +119,9 @@ class _Build:
         for area in self.placed:
             self.alive[area.vertices] |= area.inside.alive
         self.said = [read_announcements(database.lsas) for database in databases]
+        self.intra = tuple(
+            tuple(lsa for lsa in database.lsas if lsa.header.type == INTRA_AREA_PREFIX) for database in databases
+        )
         self.externals, self.infinite, self.unusable = read_externals(database.lsas for database in databases)
         self.infinite += sum(said.infinite for said in self.said)
         self.unusable += sum(said.unusable for said in self.said)
@@ -154,6 +178,7 @@ class _Build:
             stub_routers=frozenset().union(*(inside.stub_routers for inside in self.insides)),
             options=options,
             insides=self.insides,
+            intra=self.intra,
             network_names=self.network_names,
         )
 

@@ -122,10 +122,20 @@ def test_virtual_links_are_edges_without_an_interface() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "kind"), [(OPTION_E, NORMAL), (OPTION_N, NSSA), (0, STUB_AREA), (OPTION_E | OPTION_N, NSSA)]
+    ("options", "kind"),
+    [
+        ((OPTION_E,), NORMAL),
+        ((OPTION_N,), NSSA),
+        ((0,), STUB_AREA),
+        ((OPTION_N, OPTION_N, OPTION_E), NSSA),
+        ((OPTION_E, OPTION_E, 0), NORMAL),
+        ((), NORMAL),
+    ],
 )
-def test_the_options_tell_the_kind(options: int, kind: int) -> None:
-    assert inside(router(1, options=OPTION_V6 | OPTION_R | options)).kind == kind
+def test_the_options_of_most_tell_the_kind(options: tuple[int, ...], kind: int) -> None:
+    lsas = [router(1 + i, options=OPTION_V6 | OPTION_R | each) for i, each in enumerate(options)]
+    assert build_inside(AreaDatabase(7, lsas)).kind == kind
+    assert inside(*lsas).kind == NORMAL  # the backbone
 
 
 def test_stub_routers_of_rfc_6987() -> None:

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ospf.errors import OspfDecodeError, OspfEncodeError
-from ospf.v3.ip6 import ALL_D_ROUTERS, ALL_SPF_ROUTERS, build_ip6_packet, ip6_payload, packet_checksum
+from ospf.v3.ip6 import (
+    ALL_D_ROUTERS,
+    ALL_SPF_ROUTERS,
+    build_ip6_packet,
+    ip6_payload,
+    packet_checksum,
+    to_all_routers,
+)
+from ospf.v3.packets import Hello, decode_packet, encode_packet, with_checksum
 from ospf.v3.prefix import address6_number
 from tests.ospf.v3_strategies import address
 
@@ -93,3 +101,17 @@ def test_checksum_covers_the_addresses() -> None:
     assert packet_checksum(filled, SOURCE, ALL_SPF_ROUTERS) == 0
     assert packet_checksum(filled, SOURCE + 1, ALL_SPF_ROUTERS) != 0
     assert packet_checksum(filled, SOURCE, ALL_D_ROUTERS) != 0
+
+
+def test_a_packet_to_one_becomes_a_packet_to_all() -> None:
+    here, there = SOURCE, SOURCE + 1
+    hello = encode_packet(Hello(0, 10, 0x13, 1, 40, 0, 0), router_id=7, area=0)
+    packet = build_ip6_packet(here, there, with_checksum(hello, here, there) + b"behind it")
+    source, destination, payload = ip6_payload(to_all_routers(packet))
+    assert (source, destination) == (here, ALL_SPF_ROUTERS)
+    assert decode_packet(payload, source, destination).router_id == 7
+    assert bytes(payload).endswith(b"behind it")
+    behind_ah = wrapped(51, bytes([89, 4]) + bytes(22) + with_checksum(hello, here, ALL_SPF_ROUTERS))
+    assert decode_packet(ip6_payload(to_all_routers(behind_ah))[2], here, ALL_SPF_ROUTERS).router_id == 7
+    for wrong in (b"", packet[:60], build_ip6_packet(here, there, hello), build_ip6_packet(here, there, b"")):
+        assert to_all_routers(wrong) == wrong

@@ -36,7 +36,7 @@ def test_rows_are_ordered_by_router_then_interface_then_prefix() -> None:
         "0.0.0.1:v3if30",
         "0.0.0.1:2001:db8:1::/64",
         "0.0.0.1:2001:db8:2::/64",
-        "0.0.0.1:external",
+        "0.0.0.1:v3external",
         "0.0.0.2:v3if1",
     ]
     assert {key.instance for key in table.keys} == {"vrf"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ospf.areas import NSSA, Border
+from ospf.areas import NSSA, AreaDatabase, Border
 from ospf.domain import DomainKey
 from ospf.links import EXTERNAL, STUB, TRANSIT
 from ospf.lsa import Lsa
 from ospf.offers import EXT2, INTER, INTRA
 from ospf.v3.prefix import joined, prefix6_text
-from ospf.v3.topology import UNSEEN_TRANSIT, Topology6
+from ospf.v3.topology import UNSEEN_TRANSIT, Topology6, build_domain_v3
 from tests.ospf.v3_lsas import (
     B,
     E,
@@ -69,7 +69,7 @@ def test_a_lan_a_link_and_stubs() -> None:
     assert rows(topology) == {
         "1:v3if3": (TRANSIT, 10, "2001:db8:1::/64", True),
         "1:2001:db8:a::/64": (STUB, 5, "", True),
-        "1:external": (EXTERNAL, 0, "", True),
+        "1:v3external": (EXTERNAL, 0, "", True),
         "2:v3if8": (TRANSIT, 10, "2001:db8:1::/64", True),
         "2:v3if9": (TRANSIT, 20, "0.0.0.3", True),
         "3:v3if4": (TRANSIT, 30, "0.0.0.2", True),
@@ -166,7 +166,7 @@ def test_an_area_nobody_is_attached_to_is_known_by_its_border() -> None:
     assert topology.borders == (Border(2, False),)
     assert prefixes(topology)["2001:db8:3::/64"] == (INTER, {("0.0.0.2", 11)})
     assert prefixes(topology)["2001:db8:f::/48"] == (EXT2, {("0.0.0.2", 10)})
-    assert "3:external" not in rows(topology)
+    assert "3:v3external" not in rows(topology)
 
 
 def test_summaries_of_who_is_no_border_are_counted() -> None:
@@ -223,6 +223,27 @@ def test_what_did_not_change_is_taken_over() -> None:
     assert changed.areas[1].edges.cost.tolist() == [10, 99]
     fewer = build(TWO_AREAS[0], previous=before)
     assert fewer.areas[0].local.size == 2
+
+
+def test_a_router_that_restarts_gracefully_is_as_it_was() -> None:
+    before = build(LAN)
+    silent = [each for each in LAN if each.header.advertising_router != 2 or each.header.type > 0x2009]
+    returning = [*silent, router(2), of_router(2, ("2001:db8:99::/64", 1))]
+
+    def after(lsas: list[Lsa], until: float) -> Topology6:
+        databases = [AreaDatabase(0, tuple(lsas))]
+        restarting = {2: until, 77: until}
+        built = build_domain_v3(
+            databases, instance="default", version=2, time=1.0, previous=before, restarting=restarting
+        )
+        assert isinstance(built, Topology6)
+        return built
+
+    for lsas in (silent, returning):
+        held = after(lsas, until=5.0)
+        assert rows(held) == rows(before)
+        assert prefixes(held) == prefixes(before)
+        assert rows(after(lsas, until=1.0)) != rows(before)  # its time is over
 
 
 @pytest.mark.parametrize("count", [0, 1])
