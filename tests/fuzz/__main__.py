@@ -36,7 +36,7 @@ class Campaign:
 
     @property
     def cases(self) -> int:
-        return sum(tally.cases for tally in self.tallies.values())
+        return sum(self.tallies[target.name].cases for target in self.targets)
 
     @property
     def findings(self) -> list[str]:

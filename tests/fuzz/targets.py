@@ -31,6 +31,8 @@ LSAS3 |= {v3.INTRA_AREA_PREFIX: "intra-area-prefix", 0xA00C: "unknown", 0x800B: 
 HERE, GROUP3 = 0xFE80 << 112 | 1, 0xFF02 << 112 | 5
 MAX_LSAS = 500  # a listener's database must not be what a block spends its time on
 
+LISTENER_STEPS = 20 * MAX_LSAS, 100  # its timers go over the database, whatever the packet
+
 
 def lsa_repair(kind: int, version: int) -> Repair:
     """Type, length and checksum right."""
@@ -183,8 +185,8 @@ def make_targets() -> tuple[Target, ...]:
     config = AttachConfig("fuzz", mode="burst", max_lsas=MAX_LSAS)
     config3 = AttachConfig("fuzz", mode="burst", max_lsas=MAX_LSAS, version=3)
     targets += [
-        Target("v2 listener", fed(lambda: Listener(config, 0.0)), some(whole), ip_repair, 100),
-        Target("v3 listener", fed(lambda: listener3(config3, 0.0)), some(whole3), ip6_repair, 100),
+        Target("v2 listener", fed(lambda: Listener(config, 0.0)), some(whole), ip_repair, *LISTENER_STEPS),
+        Target("v3 listener", fed(lambda: listener3(config3, 0.0)), some(whole3), ip6_repair, *LISTENER_STEPS),
     ]
     return tuple(targets)
 
