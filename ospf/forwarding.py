@@ -244,13 +244,7 @@ class Forwarding:
 
     def _on_link(self, prefix: I8, network: I8) -> B1:
         """Whether the prefix is that of the network itself."""
-        topology = self.topology
-        at = network - topology.n_routers
-        table = topology.prefixes
-        same: B1 = (table.network[prefix] == topology.network_prefix[at]) & (
-            table.plen[prefix] == topology.network_plen[at]
-        )
-        return same
+        return np.isin(prefix * self.topology.n_vertices + network, self.routes.lan_keys)
 
     def _networks(self, prefix: I8, network: I8) -> Hops:
         here = np.flatnonzero(self._on_link(prefix, network))
@@ -278,7 +272,7 @@ class Forwarding:
         if not over.any():
             return hops
         rows = np.flatnonzero(over[hops.node])
-        address = np.append(self.topology.links.address.astype(np.int64), -1)
+        address = np.append(np.unique(self.topology.links.address, return_inverse=True)[1].reshape(-1), -1)
         rank = np.lexsort((hops.out[rows], address[hops.out[rows]], address[hops.into[rows]], hops.node[rows]))
         rows = rows[rank]
         node = hops.node[rows]

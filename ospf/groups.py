@@ -6,6 +6,8 @@ is compared by a 64-bit sum first and, where that agrees, word by word.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from ospf.topology import Topology
 I8 = NDArray[np.int64]
 U8 = NDArray[np.uint64]
 
+_PRIME = (1 << 61) - 1
 _ODD = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
 
 
@@ -27,12 +30,11 @@ def mix(value: U8, salt: int) -> U8:
         return mixed
 
 
-def _numbers(addresses: NDArray[np.generic]) -> I8:
+def _numbers(addresses: NDArray[Any]) -> I8:
     """The addresses themselves; of IPv6, which are Python integers, a number for each."""
     if addresses.dtype != object:
         return addresses.astype(np.int64)
-    numbers: I8 = np.unique(addresses, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    return numbers
+    return np.array([int(address) % _PRIME for address in addresses], dtype=np.int64)
 
 
 def words(topology: Topology, rows: I8 | None = None) -> list[I8]:
@@ -44,7 +46,8 @@ def words(topology: Topology, rows: I8 | None = None) -> list[I8]:
         first,
         (t.area.astype(np.int64) + 1) << 32 | (t.vertex.astype(np.int64) + 1),
         t.cost.astype(np.int64) << 28 | (link.astype(np.int64) + 1),
-        t.asbr.astype(np.int64) << 32 | _numbers(t.forwarding),
+        t.asbr.astype(np.int64),
+        _numbers(t.forwarding),
     ]
 
 

@@ -11,6 +11,7 @@ network) decide again every time: they are few, since externals that every route
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,23 +83,19 @@ def _moved_sources(old: Topology, new: Topology, sources: I8) -> I8:
 
 
 def _moved_prefixes(old: Topology, new: Topology, prefixes: I8) -> I8:
-    before, after = _prefix_keys(old), _prefix_keys(new)
-    if np.array_equal(before, after):
+    before, after = old.prefixes, new.prefixes
+    if np.array_equal(before.network, after.network) and np.array_equal(before.plen, after.plen):
         return prefixes
-    moved = _where(before, after)
-    return np.append(moved, -1)[prefixes]
+    rows = {key: row for row, key in enumerate(_prefix_keys(new))}
+    moved = [rows.get(key, -1) for key in _prefix_keys(old)]
+    return np.array([*moved, -1], dtype=np.int64)[prefixes]
 
 
-def _prefix_keys(topology: Topology) -> I8:
-    return topology.prefixes.network.astype(np.int64) << 8 | topology.prefixes.plen
-
-
-def _where(wanted: I8, keys: I8) -> I8:
-    """Position of each in ascending `keys`, -1 absent."""
-    if not len(keys):
-        return np.full(len(wanted), -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, place, -1)
+def _prefix_keys(topology: Topology) -> Iterator[tuple[int, int]]:
+    table = topology.prefixes
+    if table.network.ndim == 1:
+        return zip(table.network.tolist(), table.plen.tolist(), strict=True)
+    return ((table.number(row), int(table.plen[row])) for row in range(len(table)))
 
 
 class _Follow:

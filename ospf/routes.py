@@ -12,9 +12,10 @@ of backbone routes (16.3). An ASBR in several areas is reached through a non-bac
 the longest match), a type 7 one inside its NSSA. Between equal externals: type 7 with P, type 5, type 7 (RFC 3101 2.5).
 
 An area nobody is attached to is behind its border routers. A border router that announces a prefix into an area we see,
-and has no route through an area we see, ends the path there: kind and cost are known, the rest is not ("hidden"). Only
-intra-area routes are ever announced into the backbone (12.4.3), so those come before what others announce there; an
-active area range, whose discard route nobody tells, looks the same and is skipped by the same rule (16.2 (3)).
+and that prefix is in no area of its own that we see, ends the path there: kind and cost are known, the rest is not
+("hidden"). Only intra-area routes are ever announced into the backbone (12.4.3), so those come before what others
+announce there; an active area range, whose discard route nobody tells, looks the same and is skipped by the same rule
+(16.2 (3)). What a router of a backbone we see announces into other areas only, it has from that backbone.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ B1 = NDArray[np.bool_]
 
 NO_ROUTE = -1
 # Ranks of what is inside the AS, smaller is better; times RANK, plus the cost (below 2**40), exact in float64.
-KNOWN_INTRA, HIDDEN_INTRA, HIDDEN_FIRST, KNOWN_INTER, HIDDEN_LAST = range(5)
+KNOWN_INTRA, HIDDEN_INTRA, HIDDEN_INTER, KNOWN_INTER = range(4)
 UNUSABLE = 9
 RANK = 2.0**40
 PREFERRED, OTHER = KNOWN_INTRA, KNOWN_INTER  # of the entries for an ASBR, 16.4.1
@@ -134,7 +135,7 @@ class Routes:
         area = offers.area.astype(np.int64)
         in_backbone = area == self.backbone
         rank = np.select([kind == INTRA, kind == INTER], [KNOWN_INTRA, KNOWN_INTER], UNUSABLE)
-        known = np.where(in_backbone, HIDDEN_INTRA, HIDDEN_FIRST)
+        known = np.where(in_backbone, HIDDEN_INTRA, HIDDEN_INTER)
         hidden = np.where((kind == INTER) & (offers.flags & OFFER_DEFAULT == 0), known, UNUSABLE)
         dn = offers.flags & OFFER_DN != 0
         no_border = self.flags[area, np.maximum(vertex, 0)] & FLAG_B == 0
@@ -146,14 +147,15 @@ class Routes:
         for asbr, scope in sorted(self._asbrs()):
             v = vertex_of.get(asbr, -1)
             for inside in [scope] if scope >= 0 else np.flatnonzero(self.normal).tolist():
-                if v >= 0 and at[inside, v] >= 0 and self.flags[inside, v] & FLAG_E:
+                if v >= 0 and at[inside, v] >= 0:
                     better = inside != self.backbone and not self.options.rfc1583_compatibility
-                    rows.append((inside, v, 0.0, PREFERRED if better else OTHER, UNUSABLE))
+                    rank_here = (PREFERRED if better else OTHER) if self.flags[inside, v] & FLAG_E else UNUSABLE
+                    rows.append((inside, v, 0.0, rank_here, UNUSABLE))
             if scope < 0:
                 for i in range(*np.searchsorted(said.asbr, [asbr, asbr + 1]).tolist()):
                     where = int(said.area[i])
                     if self.normal[where]:
-                        veiled = HIDDEN_INTRA if where == self.backbone else HIDDEN_FIRST
+                        veiled = HIDDEN_INTRA if where == self.backbone else HIDDEN_INTER
                         rows.append((where, int(said.abr[i]), float(said.cost[i]), OTHER, veiled))
             self._asbr_subject[asbr, scope] = self.prefixes + len(self._asbr_subject)
             begin.append(len(kind) + len(rows))
@@ -164,6 +166,7 @@ class Routes:
         self.row_rank = np.concatenate([rank, more[3].astype(np.int64)])
         self.row_hidden = np.concatenate([hidden, more[4].astype(np.int64)])
         self.row_said = np.concatenate([kind == INTER, more[4] != UNUSABLE])  # by a border router
+        self.row_intra = np.concatenate([kind == INTRA, more[4] == UNUSABLE])
         self.row_target = np.where(self.row_vertex >= 0, at[self.row_area, self.row_vertex], -1)
         start = offers.start.astype(np.int64)
         self.begin = np.concatenate([start[:-1], np.array(begin[:-1], dtype=np.int64)])
@@ -206,6 +209,7 @@ class Routes:
         least = offers.cost[stub][np.flatnonzero(fresh)][np.cumsum(fresh) - 1] if len(stub) else offers.cost[:0]
         keep = offers.cost[stub] == least
         lan = np.flatnonzero(intra & (offers.vertex >= routers))
+        self.lan_keys = prefix[lan] * n + offers.vertex[lan]  # prefixes at their own transit networks
         area = offers.area[lan].astype(np.int64)
         place = distances.first[area] + distances.local[area, offers.vertex[lan]]
         which, edge = spread(distances.edge_start[place], distances.edge_start[place + 1] - distances.edge_start[place])
@@ -288,9 +292,11 @@ class Routes:
         np.copyto(key, rank * RANK + way_cost, where=usable)
         hidden = own & (self.row_hidden[row] != UNUSABLE)
         if hidden.any():
-            late = (self.row_hidden[row] == HIDDEN_FIRST) & self.in_backbone[at_router]
-            value = np.where(late, HIDDEN_LAST, self.row_hidden[row]) * RANK + self.row_cost[row]
-            np.copyto(key, value, where=hidden)
+            # What a router tells other areas it has from the backbone, or tells that too; what is in an area of its own
+            # that we see is not hidden.
+            hidden &= (self.row_hidden[row] == HIDDEN_INTRA) | ~self.in_backbone[at_router]
+            hidden &= ~np.isin(node, node[self.row_intra[row] & (local >= 0)])
+            np.copyto(key, self.row_hidden[row] * RANK + self.row_cost[row], where=hidden)
         asbr = subject >= self.prefixes
         if asbr.any():
             self._within_area_first(key, node, area, said, hidden, asbr)
@@ -315,7 +321,7 @@ class Routes:
         hidden_only = np.zeros(n, dtype=np.bool_)
         hidden_only[node[chosen & hidden]] = True
         pick = np.flatnonzero(chosen & ~hidden)
-        kind = np.select([rank_of <= HIDDEN_INTRA, rank_of <= HIDDEN_LAST], [INTRA, INTER], NO_ROUTE)
+        kind = np.select([rank_of <= HIDDEN_INTRA, rank_of <= KNOWN_INTER], [INTRA, INTER], NO_ROUTE)
         return Choice(
             kind=kind, cost=best - rank_of * RANK, metric2=np.zeros(n, dtype=np.int64),
             area=route_area, hidden=hidden_only, node=node[pick], way_area=area[pick], way_target=target[pick],
