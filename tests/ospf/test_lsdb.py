@@ -22,7 +22,7 @@ from ospf.lsa import (
     plain_age,
     with_age,
 )
-from ospf.lsdb import ADDED, CHANGED, REMOVED, TOMBSTONE_SECONDS, Lsdb, LsdbChange
+from ospf.lsdb import ADDED, BORN_LATER_SECONDS, CHANGED, REMOVED, TOMBSTONE_SECONDS, Lsdb, LsdbChange
 
 
 def lsa(router: int = 1, sequence: int = 1, metric: int = 1, age: int = 0, options: int = 2) -> Lsa:
@@ -102,6 +102,19 @@ def test_a_flushed_lsa_is_not_raised_by_an_older_copy_but_by_a_newer() -> None:
         ADDED,
     ]
     assert len(lsdb) == 1
+
+
+def test_an_originator_may_begin_anew_after_its_flush() -> None:
+    # FRR flushes a summary and announces it again with the first sequence number, seconds later
+    lsdb = Lsdb(0)
+    assert kinds(lsdb, lsa(sequence=INITIAL_SEQUENCE), now=100.0) == [ADDED]
+    assert kinds(lsdb, lsa(sequence=INITIAL_SEQUENCE, age=MAX_AGE), now=110.0) == [REMOVED]
+    late_copies = [lsa(sequence=INITIAL_SEQUENCE, age=age) for age in (11, 12, 13)]
+    assert kinds(lsdb, *late_copies, now=112.0) == [None, None, None]
+    reborn = lsa(sequence=INITIAL_SEQUENCE, age=1)
+    assert lsdb.wants(reborn.header, 112.0)
+    assert kinds(lsdb, reborn, now=112.0) == [ADDED]
+    assert kinds(lsdb, lsa(sequence=INITIAL_SEQUENCE, age=15), now=114.0) == [None]
 
 
 def test_tombstones_go() -> None:
@@ -257,6 +270,7 @@ class SlowLsdb:
     def __init__(self, max_lsas: int) -> None:
         self.max_lsas = max_lsas
         self.held: dict[Key, tuple[Lsa, float, bool]] = {}  # the LSA, when it came, does it live
+        self.born: dict[Key, float] = {}  # the last live one
 
     def age(self, key: Key, now: float) -> int:
         held, received, _ = self.held[key]
@@ -278,11 +292,15 @@ class SlowLsdb:
             if dead or len(self.held) >= self.max_lsas:
                 return None
             self.held[key] = (lsa, now, True)
+            self.born[key] = now - plain_age(lsa.header)
             return ADDED, None, lsa
         held, _, live = self.held[key]
-        if is_newer(lsa.header, replace(held.header, age=self.age(key, now))) <= 0:
+        anew = not live and not dead and now - plain_age(lsa.header) > self.born[key] + BORN_LATER_SECONDS
+        if not anew and is_newer(lsa.header, replace(held.header, age=self.age(key, now))) <= 0:
             return None
         self.held[key] = (lsa, now, not dead)
+        if not dead:
+            self.born[key] = now - plain_age(lsa.header)
         if dead and lsa.header.sequence == MAX_SEQUENCE:
             del self.held[key]
         if dead:
