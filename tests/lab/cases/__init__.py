@@ -1,0 +1,1 @@
+"""Small OSPF networks as data, each compared router by router and prefix by prefix with what our library computes."""
