@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ospf.offers import EXT2
 from ospf.routes import NO_ROUTE, Attached, Choice, Routes
 from ospf.spf import END, AreaDistances, Hops, Towards, spread
 
@@ -222,7 +223,8 @@ class Forwarding:
                 other = routes.outside(current[rest], router[pending[rest]])
                 if len(routes.own.key):
                     _, kept = routes.own.find(current[rest], router[pending[rest]], self.topology.n_vertices)
-                    other.kind[kept > 0], other.cost[kept > 0] = 3, 0.0
+                    alone = (kept > 0) & (other.kind == NO_ROUTE)
+                    other.kind[alone], other.cost[alone] = EXT2, 0.0
                 choice.kind[rest], choice.cost[rest], choice.metric2[rest] = other.kind, other.cost, other.metric2
             found.kind[pending], found.cost[pending] = choice.kind, choice.cost
             found.metric2[pending], found.depth[pending] = choice.metric2, depth

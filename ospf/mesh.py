@@ -83,7 +83,7 @@ class Mesh:
         """Room for so many more groups."""
         self.groups += groups
         if self.n_vertices * self.groups > DENSE_NODES:
-            self._table = None
+            self._table, self._order = None, None
         elif self._table is not None:
             self._table = np.concatenate([self._table, np.full(groups * self.n_vertices, -1, dtype=np.int32)])
 
