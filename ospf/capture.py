@@ -1,8 +1,8 @@
 """Captures as IP packets with times: pcap and pcapng, plain or gzipped, read in a stream with scapy (IO).
 
-scapy reads the file formats; Ethernet (with VLAN tags), Linux cooked (both), raw IP, loopback and PPP frames are opened
-here, since scapy's own dissection is a hundred times slower; any other link type goes through it. GRE around an IP
-packet is taken off, as on the tunnels that monitors use. scapy is an optional extra (`anemone[replay]`) and imported
+scapy reads the file formats; Ethernet (with VLAN tags), Linux cooked (both), raw IP, loopback, PPP and Frame Relay
+frames are opened here, since scapy's own dissection is a hundred times slower; any other link type goes through it. GRE
+around an IP packet is taken off, as on the tunnels that monitors use. scapy is an optional extra (`anemone[replay]`) and imported
 here only.
 
 Every packet is counted from 1, as Wireshark does, and errors say at which packet they are. A file that ends in the
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ospf.errors import OspfCaptureError
 
 ETHERNET, PPP, RAW, LOOP, NULL = 1, 9, 101, 108, 0
-COOKED, COOKED2 = 113, 276
+COOKED, COOKED2, FRAME_RELAY = 113, 276, 107
 IPV4, IPV6 = 228, 229
 ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD
 VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
@@ -183,12 +183,26 @@ def _inside_gre(data: bytes) -> bytes:
     return _of_type(int.from_bytes(data[2:4], "big"), data, at)
 
 
+def _frame_relay(data: bytes) -> bytes:
+    # Q.922 address up to the octet with the EA bit; then NLPID (RFC 2427 3, 4) or, from Cisco, the Ethernet type
+    at = 1
+    while at <= 4 and data[at - 1 : at] and not data[at - 1] & 1:
+        at += 1
+    if data[at : at + 1] != b"\x03":
+        return _of_type(int.from_bytes(data[at : at + 2], "big"), data, at + 2)
+    at += 2 if data[at + 1 : at + 2] == b"\0" else 1
+    if data[at : at + 4] == b"\x80\0\0\0":
+        return _of_type(int.from_bytes(data[at + 4 : at + 6], "big"), data, at + 6)
+    return data[at + 1 :] if data[at : at + 1] in (b"\xcc", b"\x8e") else b""
+
+
 def _raw(data: bytes) -> bytes:
     return data
 
 
 _OPENERS: dict[int, Callable[[bytes], bytes]] = {
     ETHERNET: _ethernet, COOKED: _cooked, COOKED2: _cooked2, PPP: _ppp, NULL: _loopback, LOOP: _loopback,
+    FRAME_RELAY: _frame_relay,
     RAW: _raw, IPV4: _raw, IPV6: _raw, 12: _raw, 14: _raw,
 }  # fmt: skip
 

@@ -46,6 +46,9 @@ FRAMES = [
     (108, b"\0\0\0\x02" + PACKET),
     (9, b"\xff\x03\x00\x21" + PACKET),
     (9, b"\x00\x21" + PACKET),
+    (107, b"\x48\xe1\x08\x00" + PACKET),
+    (107, b"\x48\xe1\x03\xcc" + PACKET),
+    (107, b"\x48\xe1\x03\x00\x80\0\0\0\x08\x00" + PACKET),
 ]
 
 
@@ -165,7 +168,7 @@ def test_scapy_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from([0, 1, 9, 101, 113, 276]), st.binary(max_size=80))
+@given(st.sampled_from([0, 1, 9, 101, 107, 113, 276]), st.binary(max_size=80))
 def test_any_frame_is_a_packet_or_none(link_type: int, frame: bytes) -> None:
     found = ip_packet(link_type, frame)
     assert found == b"" or found[0] >> 4 in (4, 6)
