@@ -36,8 +36,8 @@ from ospf.lsdb import Lsdb
 from ospf.packets import ALL_SPF_ROUTERS, IP_PROTOCOL, PACKET_HEADER_LENGTH, build_ip_packet
 from ospf.topology import Topology, build_domain
 from ospf.v3.dialect import listener3
-from ospf.v3.ip6 import build_ip6_packet, to_all_routers
 from ospf.v3.ip6 import ALL_SPF_ROUTERS as ALL_SPF_ROUTERS_6
+from ospf.v3.ip6 import behind_headers, build_ip6_packet, is_ospf, to_all_routers
 from ospf.v3.packets import PACKET_HEADER_LENGTH as PACKET_HEADER_LENGTH_3
 from ospf.v3.packets import with_checksum
 from ospf.v3.topology import build_domain_v3
@@ -178,13 +178,13 @@ class Replay:
             stats.not_ip += 1
             return 0, 0, b""
         four = packet[0] >> 4 == 4
-        if packet[9 if four else 6] != IP_PROTOCOL:
+        if packet[9 if four else 6] != IP_PROTOCOL and (four or not is_ospf(packet)):
             stats.not_ospf += 1
             return 0, 0, b""
         if four and int.from_bytes(packet[6:8], "big") & 0x3FFF:
             stats.fragments += 1
             return 0, 0, b""
-        payload = packet[(packet[0] & 15) * 4 :] if four else packet[40:]
+        payload = packet[(packet[0] & 15) * 4 :] if four else behind_headers(packet)
         version = payload[0] if payload else 0
         if version != (2 if four else 3) or len(payload) < PACKET_HEADER_LENGTH - 8:
             stats.malformed += 1

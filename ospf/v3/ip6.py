@@ -91,3 +91,22 @@ def to_all_routers(packet: bytes) -> bytes:
     said = bytes(payload)
     checksum = packet_checksum(said[:12] + b"\0\0" + said[14:length], source, ALL_SPF_ROUTERS)
     return build_ip6_packet(source, ALL_SPF_ROUTERS, said[:12] + checksum.to_bytes(2, "big") + said[14:])
+
+
+def is_ospf(packet: bytes) -> bool:
+    """Whether the packet carries OSPF, perhaps behind extension headers."""
+    try:
+        ip6_payload(packet)
+    except OspfDecodeError:
+        return False
+    return True
+
+
+def behind_headers(packet: bytes) -> bytes:
+    """What stands behind the IPv6 header and the extension headers that can be stepped over; no error for anything."""
+    if packet[6] == IP_PROTOCOL:
+        return packet[IP6_HEADER_LENGTH:]
+    try:
+        return bytes(ip6_payload(packet)[2])
+    except OspfDecodeError:
+        return packet[IP6_HEADER_LENGTH:]

@@ -10,8 +10,10 @@ from ospf.errors import OspfDecodeError, OspfEncodeError
 from ospf.v3.ip6 import (
     ALL_D_ROUTERS,
     ALL_SPF_ROUTERS,
+    behind_headers,
     build_ip6_packet,
     ip6_payload,
+    is_ospf,
     packet_checksum,
     to_all_routers,
 )
@@ -55,7 +57,11 @@ def test_what_is_built_is_read(source: int, destination: int, payload: bytes) ->
     ],
 )
 def test_extension_headers_are_stepped_over(kind: int, header: bytes) -> None:
-    assert ip6_payload(wrapped(kind, header + b"ospf"))[2] == b"ospf"
+    packet = wrapped(kind, header + b"ospf")
+    assert ip6_payload(packet)[2] == behind_headers(packet) == b"ospf"
+    assert is_ospf(packet)
+    assert not is_ospf(packet[:-1])
+    assert behind_headers(packet[:-1]) == packet[40:-1]
 
 
 @pytest.mark.parametrize(
