@@ -2,8 +2,8 @@
 
 scapy reads the file formats; Ethernet (with VLAN tags), Linux cooked (both), raw IP, loopback, PPP and Frame Relay
 frames are opened here, since scapy's own dissection is a hundred times slower; any other link type goes through it. GRE
-around an IP packet is taken off, as on the tunnels that monitors use. scapy is an optional extra (`anemone[replay]`) and imported
-here only.
+around an IP packet is taken off, as on the tunnels that monitors use. scapy is an optional extra (`anemone[replay]`)
+and imported here only.
 
 Every packet is counted from 1, as Wireshark does, and errors say at which packet they are. A file that ends in the
 middle of a packet gives what is whole and then `OspfCaptureError`.
