@@ -63,7 +63,7 @@ class IfIndexMap:
         return index
 
     def _note_prefix(self, key: LinkKey) -> None:
-        if "/" in key.interface and ":" not in key.interface:  # IPv6 rows are named by interface ids, never by addresses
+        if "/" in key.interface and ":" not in key.interface:  # rows of IPv6 are never named by addresses
             network = ipaddress.IPv4Network(key.interface, strict=False)
             self._prefixes.setdefault((key.instance, key.router), {})[key] = network
 

@@ -52,7 +52,8 @@ def test_the_tail_of_names_is_other_and_counted() -> None:
 
 
 def test_rows_of_ospfv3_are_never_taken_for_addresses() -> None:
-    keys = [LinkKey("default", rid(1), text) for text in ("v3if4", "2001:db8::/64", "v3external", "10.1.1.1", "external")]
+    names = ("v3if4", "2001:db8::/64", "v3external", "10.1.1.1", "external")
+    keys = [LinkKey("default", rid(1), name) for name in names]
     index = IfIndexMap()
     first = index.allocate(keys)
     assert len(set(first)) == 5

@@ -47,7 +47,7 @@ def test_a_topology_of_one_domain_says_nothing_about_rows_of_another() -> None:
     theirs = [("default", "v3if4"), ("default", "2001:db8::/64"), ("default", "v3external"), ("red", "10.0.12.1")]
     topology = diamond(1, 100.0)
     index.allocate([*topology.links.keys, *(LinkKey(instance, 1, text) for instance, text in theirs)])
-    for key, number in index.items():
+    for _, number in index.items():
         rows._rows[number] = Row("transit", "", "", 1, True, 50.0)
     rows.follow(diamond(2, 200.0, down=frozenset({(1, 3)})))
     down = {(key.instance, key.interface) for _, key, row in rows.ordered() if not row.up}
