@@ -64,10 +64,10 @@ def _matrix(
     table = topology.prefixes
     low = table.start[placed.prefix].astype(np.int64)
     leave = table.vertex[low].astype(np.int64)  # per pair
-    for p in np.flatnonzero(table.start[placed.prefix + 1] - low > 1).tolist():
-        rows = slice(int(low[p]), int(table.start[placed.prefix[p] + 1]))
-        costs = routing.paths.distances[placed.vertex[p], table.vertex[rows]] + table.cost[rows]
-        leave[p] = table.vertex[rows][int(np.argmin(costs))]
+    several = np.flatnonzero(table.start[placed.prefix + 1] - low > 1)
+    if several.size:
+        exits = routing.paths.exits(placed.vertex[several], placed.prefix[several])
+        leave[several] = np.where(exits >= 0, exits, leave[several])
     vertices = topology.n_vertices
     key = ((placed.vertex[pair].astype(np.int64) * vertices + leave[pair]) << 24) | app
     unique, inverse = np.unique(key, return_inverse=True)

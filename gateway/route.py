@@ -32,7 +32,7 @@ def hop_records(placed: Placed, routing: Routing, overhead: int, first_flow_id: 
     within = np.arange(len(flow)) - np.repeat(np.cumsum(per_flow) - per_flow, per_flow)
     hop = order[first[pair[flow]] + within]
 
-    level, fraction = _levels(hops, routing, placed.vertex)[hop], hops.fraction[hop]
+    level, fraction = _levels(hops)[hop], hops.fraction[hop]
     octets = split(flows["octets"][flow], fraction, flow, level)
     packets = split(flows["packets"][flow], fraction, flow, level)
     keep = ((octets > 0) | (packets > 0)) & (hops.egress[hop] >= 0)
@@ -64,34 +64,14 @@ def hop_records(placed: Placed, routing: Routing, overhead: int, first_flow_id: 
     )
 
 
-def _levels(hops: HopTable, routing: Routing, sources: NDArray[np.int32]) -> NDArray[np.int64]:
+def _levels(hops: HopTable) -> NDArray[np.int64]:
     """Hops from the first router, for pairs that split; others need no level (each row is a whole cut).
 
     The longest way counts, so that the branches of an equal-cost diamond meet again at one level.
     """
-    level = hops.vertex.astype(np.int64)
-    target, routers = routing.topology.links.target, routing.topology.n_routers
-    distances = routing.paths.distances
-    for pair in np.unique(hops.pair[hops.fraction < 1 - 1e-9]).tolist():
-        rows = np.flatnonzero(hops.pair == pair)
-        vertices, ingress, egress = hops.vertex[rows], hops.ingress[rows], hops.egress[rows]
-        on_lan: dict[int, set[int]] = {}
-        for vertex, row in zip(vertices.tolist(), ingress.tolist(), strict=True):
-            if row >= 0 and target[row] >= routers:
-                on_lan.setdefault(int(target[row]), set()).add(vertex)
-        # Distances from where the pair enters (a router or a network) order the routers.
-        present, first = np.unique(vertices), int(sources[pair])
-        depth = dict.fromkeys(present.tolist(), 0)
-        for at in np.argsort(distances[first, vertices], kind="stable").tolist():
-            vertex, row = int(vertices[at]), int(egress[at])
-            if row < 0:
-                continue
-            onward = {int(target[row])} if target[row] < routers else on_lan.get(int(target[row]), set())
-            for other in onward - {vertex, first}:
-                if other in depth:
-                    depth[other] = max(depth[other], depth[vertex] + 1)
-        level[rows] = [depth[v] for v in vertices.tolist()]
-    return level
+    parted = np.zeros(int(hops.pair.max(initial=-1)) + 1, dtype=np.bool_)
+    parted[hops.pair[hops.fraction < 1 - 1e-9]] = True
+    return np.where(parted[hops.pair], hops.depth, hops.vertex).astype(np.int64)
 
 
 def split(

@@ -11,7 +11,6 @@ network) decide again every time: they are few, since externals that every route
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,13 +63,15 @@ class RoutingMatrix:
     def follow(self, paths: Paths) -> RoutingMatrix:
         """The same pairs over a later topology; quick when `paths` was made with this matrix's paths as `previous`."""
         old, new = self.paths.topology, paths.topology
-        sources, prefixes = _moved_sources(old, new, self.sources), _moved_prefixes(old, new, self.prefixes)
+        moved = _moved_prefixes(old, new)
+        sources = _moved_sources(old, new, self.sources)
+        prefixes = self.prefixes if moved is None else np.append(moved, -1)[self.prefixes]
         comparable = paths.follows is self.paths.identity and paths.differs is not None
         if not comparable or len(self._mesh.key) > MOST_GROWTH * max(self._first_nodes, 1000):
             return RoutingMatrix(paths, sources, prefixes)
         if not same_rules(self.paths.routes, paths.routes):
             return RoutingMatrix(paths, sources, prefixes)
-        return _Follow(self, paths, sources, prefixes).result()
+        return _Follow(self, paths, sources, prefixes, moved).result()
 
 
 def _moved_sources(old: Topology, new: Topology, sources: I8) -> I8:
@@ -82,27 +83,25 @@ def _moved_sources(old: Topology, new: Topology, sources: I8) -> I8:
     return np.array([*moved, -1], dtype=np.int64)[sources]
 
 
-def _moved_prefixes(old: Topology, new: Topology, prefixes: I8) -> I8:
+def _moved_prefixes(old: Topology, new: Topology) -> I8 | None:
+    """New row of each prefix, -1 gone; None when none has moved."""
     before, after = old.prefixes, new.prefixes
     if np.array_equal(before.network, after.network) and np.array_equal(before.plen, after.plen):
-        return prefixes
-    rows = {key: row for row, key in enumerate(_prefix_keys(new))}
-    moved = [rows.get(key, -1) for key in _prefix_keys(old)]
-    return np.array([*moved, -1], dtype=np.int64)[prefixes]
-
-
-def _prefix_keys(topology: Topology) -> Iterator[tuple[int, int]]:
-    table = topology.prefixes
-    if table.network.ndim == 1:
-        return zip(table.network.tolist(), table.plen.tolist(), strict=True)
-    return ((table.number(row), int(table.plen[row])) for row in range(len(table)))
+        return None
+    if before.network.ndim == 1 == after.network.ndim:
+        keys, wanted = (t.network.astype(np.int64) << 8 | t.plen for t in (after, before))
+        place = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+        return np.where(keys[place] == wanted, place, -1) if len(keys) else np.full(len(wanted), -1, dtype=np.int64)
+    rows = {(after.number(row), int(after.plen[row])): row for row in range(len(after))}
+    moved = [rows.get((before.number(row), int(before.plen[row])), -1) for row in range(len(before))]
+    return np.array(moved, dtype=np.int64)
 
 
 class _Follow:
     """One step of a matrix."""
 
-    def __init__(self, before: RoutingMatrix, paths: Paths, sources: I8, prefixes: I8) -> None:
-        self.before, self.paths = before, paths
+    def __init__(self, before: RoutingMatrix, paths: Paths, sources: I8, prefixes: I8, moved: I8 | None) -> None:
+        self.before, self.paths, self.moved = before, paths, moved
         self.sources, self.prefixes = sources, prefixes
         self.old, self.new = before.paths.topology, paths.topology
         self.rows = renumbered(self.old.links.keys, self.new.links.keys)
@@ -121,8 +120,7 @@ class _Follow:
     def _groups(self) -> B1:
         """Gives every pair its group; [G] groups of the mesh about which the same is said as before."""
         before, n = self.before, self.mesh.n_vertices
-        moved = _moved_prefixes(self.old, self.new, np.arange(len(self.old.prefixes), dtype=np.int64))
-        alike = self._alike(moved)
+        alike = self._alike(np.arange(len(self.old.prefixes)) if self.moved is None else self.moved)
         live = (self.sources >= 0) & (self.prefixes >= 0)
         group = np.where(before._node >= 0, self.mesh.key[before._node] // max(n, 1), -1)
         settled = live & (group >= 0)

@@ -218,6 +218,24 @@ class Paths:
                 shares.append(share)
         return _hop_table(columns, shares, n, len(self.topology.links))
 
+    def exits(self, sources: NDArray[np.integer], prefixes: NDArray[np.integer]) -> I8:
+        """[n]: the router where (the largest part of) each pair's traffic leaves or ends, -1 when it has no route."""
+        mesh, node, _ = self.mesh(sources, prefixes)
+        found = np.full(len(node), -1, dtype=np.int64)
+        start = np.flatnonzero((mesh.degree[node] > 0) if len(node) else node)
+        levels, _ = self.push(mesh, start, node[start], None)
+        parts = []
+        for level in levels:
+            out = mesh.next[level.hop] < 0
+            parts.append((level.pair[level.ended], level.node[level.ended], level.share[level.ended]))
+            parts.append((level.pair[level.which[out]], level.node[level.which[out]], level.moved[out]))
+        if not parts:
+            return found
+        pair, at, share = (np.concatenate([part[i] for part in parts]) for i in range(3))
+        order = np.lexsort((-at, share, pair))  # the largest share last; of equal ones the lowest node
+        found[pair[order]] = mesh.key[at[order]] % self.topology.n_vertices
+        return found
+
     def trace(self, source: int, prefix: int) -> list[TraceHop]:
         """The routers one pair's traffic passes, nearest first."""
         found = self.hops(np.array([source]), np.array([prefix]), np.array([-1]))

@@ -176,22 +176,25 @@ class Routes:
     def _asbrs(self) -> set[tuple[int, int]]:
         offers = self.topology.offers
         ext = np.flatnonzero(offers.kind >= EXT1)
-        scope = np.where(offers.flags[ext] & OFFER_TYPE7 != 0, offers.area[ext], -1)
-        return set(zip(offers.asbr[ext].tolist(), scope.tolist(), strict=True))
+        scope = np.where(offers.flags[ext] & OFFER_TYPE7 != 0, offers.area[ext], -1).astype(np.int64)
+        both = np.unique(offers.asbr[ext].astype(np.int64) << 24 | (scope + 1))
+        return set(zip((both >> 24).tolist(), ((both & 0xFFFFFF) - 1).tolist(), strict=True))
 
     def _external_rows(self) -> None:
         """Of every external offer: the subject of its ASBR, the first prefix that holds its forwarding address."""
         offers, table = self.topology.offers, self.topology.prefixes
         self.row_asbr = np.full(len(offers), -1, dtype=np.int64)
         self.row_match = np.full(len(offers), -1, dtype=np.int64)
-        matches: dict[int, int] = {0: -1}
-        for i in np.flatnonzero(offers.kind >= EXT1).tolist():
-            scope = int(offers.area[i]) if offers.flags[i] & OFFER_TYPE7 else -1
-            self.row_asbr[i] = self._asbr_subject[int(offers.asbr[i]), scope]
-            address = int(offers.forwarding[i])
-            if address not in matches:
-                matches[address] = table.longest(address)
-            self.row_match[i] = matches[address]
+        ext = np.flatnonzero(offers.kind >= EXT1)
+        scope = np.where(offers.flags[ext] & OFFER_TYPE7 != 0, offers.area[ext], -1).astype(np.int64)
+        subjects = {asbr << 24 | scope + 1: subject for (asbr, scope), subject in self._asbr_subject.items()}
+        both, which = np.unique(offers.asbr[ext].astype(np.int64) << 24 | (scope + 1), return_inverse=True)
+        if ext.size:
+            self.row_asbr[ext] = np.array([subjects[key] for key in both.tolist()])[which.reshape(-1)]
+        aimed = ext[offers.forwarding[ext] != 0]
+        addresses, which = np.unique(offers.forwarding[aimed], return_inverse=True)
+        if aimed.size:
+            self.row_match[aimed] = np.array([table.longest(int(a)) for a in addresses])[which.reshape(-1)]
 
     # Who delivers by itself
 

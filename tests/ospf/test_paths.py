@@ -264,3 +264,25 @@ def test_single_router_and_empty_area() -> None:
     empty = Paths(build())
     assert empty.fractions(none, none).shape == (0, 0) and empty.distances.shape == (0, 0)
     assert len(empty.hops(none, none, none)) == 0
+
+
+def test_where_traffic_leaves() -> None:
+    t = anycast(1, 2)
+    prefix = np.array([t.prefixes.row(*net("10.9.0.0/24"))] * 3)
+    assert Paths(t).exits(np.arange(3), prefix).tolist() == [0, 0, 2]
+    apart = router(R3, stub("10.3.0.0/24", 1))
+    t = build(router(R1, p2p(R2, "10.0.0.1", 10)), router(R2, p2p(R1, "10.0.0.2", 10)), apart)
+    assert Paths(t).exits(np.array([0, 2]), np.array([0, 0])).tolist() == [-1, 2]
+    none = np.zeros(0, dtype=np.int64)
+    assert Paths(t).exits(none, none).tolist() == []
+
+
+def test_depth_is_the_longest_way_to_a_router() -> None:
+    t = build(
+        router(R1, p2p(R2, "10.0.12.1", 10), p2p(R4, "10.0.14.1", 20)),
+        router(R2, p2p(R1, "10.0.12.2", 10), p2p(R4, "10.0.24.2", 10)),
+        router(R4, p2p(R1, "10.0.14.4", 20), p2p(R2, "10.0.24.4", 10), stub("10.4.0.0/24", 1)),
+    )
+    table = Paths(t).hops(np.array([0]), np.array([t.prefixes.row(*net("10.4.0.0/24"))]), np.array([-1]))
+    depth = {int(v): int(d) for v, d in zip(table.vertex, table.depth, strict=True)}
+    assert depth == {0: 0, 1: 1, 2: 2}
