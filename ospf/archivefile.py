@@ -243,12 +243,14 @@ class ArchiveFile:
             self._new_segment(max(now, self._databases.time))
         run: list[Item] = []
         for item in items:
-            if item.time < self._last - CLOCK_BACK_MS:
-                self._write_run(run)
-                run = []
-                self.stats.clock_back += 1
-                self._new_segment(item.time)
-            self._hold(item)
+            try:
+                if item.time < self._last - CLOCK_BACK_MS:
+                    self._write_run(run)
+                    run = []
+                    self.stats.clock_back += 1
+                    self._new_segment(item.time)
+            finally:
+                self._hold(item)
             self._last = max(self._last, item.time)
             run.append(item if item.time == self._last else item._replace(time=self._last))
         self._write_run(run)

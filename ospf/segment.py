@@ -205,7 +205,7 @@ def blocks_for(blocks: tuple[Block, ...], at: int) -> tuple[Block, ...]:
     first = max((n for n, block in enumerate(blocks) if block.kind == SNAPSHOT and block.time <= at), default=None)
     if first is None:
         return ()
-    later = (n for n, block in enumerate(blocks) if n > first and (block.kind == SNAPSHOT or block.time > at))
+    later = (n for n, block in enumerate(blocks) if n > first and block.time > at)
     return blocks[first : next(later, len(blocks))]
 
 

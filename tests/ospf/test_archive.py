@@ -153,7 +153,7 @@ def test_an_attachment_that_begins_has_nothing_in_any_area() -> None:
     found, other = Databases(), STREAM._replace(source="wan")
     for stream in (STREAM, STREAM._replace(area=5), other):
         found.apply(record(router_lsa(1), START, stream=stream))
-    found.apply(Mark(START + 1, STREAM, BEGUN))
+    found.apply(Mark(START + 1, STREAM._replace(area=9), BEGUN))
     assert list(found.streams) == [other] and found.unsettled == {STREAM: START + 1}
     found.apply(Mark(START + 2, STREAM, SETTLED))
     assert not found.unsettled

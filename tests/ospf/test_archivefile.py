@@ -199,6 +199,14 @@ def test_a_disk_that_refuses_is_counted_and_the_databases_come_back(
     archive.flush(SECONDS + 4)
     assert raws(tmp_path, 3.5) == [router_lsa(1).raw]
     assert raws(tmp_path, 5) == sorted(router_lsa(n).raw for n in (1, 2, 3))
+    monkeypatch.setattr(archive, "_put", full)
+    lsas = [(9, router_lsa(4)), (5, router_lsa(5)), (6, router_lsa(6))]  # fails at the second: the clock went back
+    archive.write("default", 2, "lan", [heard(lsa, at) for at, lsa in lsas], SECONDS)
+    archive.flush(SECONDS + 9)
+    monkeypatch.undo()
+    archive.flush(SECONDS + 10)
+    assert archive.stats.records_lost == 5
+    assert raws(tmp_path, 11) == sorted(router_lsa(n).raw for n in range(1, 7))
     archive.stop()
 
 

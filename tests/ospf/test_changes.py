@@ -144,6 +144,24 @@ def test_external_prefixes_that_change() -> None:
     assert events(alone, both) == [("prefix_changed", "10.5.0.0/16", f"from {A} to {A} {B}")]
 
 
+def test_one_of_two_boundary_routers_dies_and_its_lsas_linger() -> None:
+    middle = router(B, p2p(A, "10.0.0.2", 10), p2p(C, "10.0.0.5", 10))
+    far = router(C, p2p(B, "10.0.0.6", 10), flags=E)
+    near = router(A, p2p(B, "10.0.0.1", 10), flags=E)
+    said = [external("10.5.0.0/16", A, 20), external("10.5.0.0/16", C, 20)]
+    old = build_topology([near, middle, far, *said], version=1, time=1.0)
+    new = build_topology([near, router(B, p2p(A, "10.0.0.2", 10)), far, *said], version=2, time=2.0)
+    found = events(old, new)
+    assert ("prefix_changed", "10.5.0.0/16", f"from {A} {C} to {A}") in found
+    assert ("router_down", C, "") in found and not [event for event in found if event[0].startswith("asbr")]
+
+
+def test_a_border_router_that_is_gone_is_down_and_nothing_else() -> None:
+    both = [router(A, p2p(B, "10.0.0.1", 10)), router(B, p2p(A, "10.0.0.2", 10), flags=ABR)]
+    old, new = (build_topology(lsas, version=1, time=1.0) for lsas in (both, both[:1]))
+    assert not [event for event in events(old, new) if event[0].startswith("abr")]
+
+
 def test_inter_area_costs_are_left_out() -> None:
     assert events(pair(ABR, summary("10.7.0.0/16", A, 5)), pair(ABR, summary("10.7.0.0/16", A, 6))) == []
 

@@ -152,6 +152,12 @@ def test_versions_and_events_follow_the_records() -> None:
     assert found[2][0] == pytest.approx(50) and ("router_down", B) in found[2][1] and len(found) == 3
 
 
+def test_changes_without_a_pause_still_make_versions() -> None:
+    held = databases(*(at(0, lsa) for lsa in ends()))
+    changes = [at(1 + n * 0.02, end(A, B, "10.0.0.1", 20 + n, 1 + n), CHANGED) for n in range(50)]
+    assert len(run(*changes, held=held)) > 10
+
+
 def test_an_attachment_that_fetches_its_database_makes_no_versions() -> None:
     old, new = ends(10), ends(20, 1)
     held = databases(*(at(0, lsa) for lsa in old))

@@ -215,6 +215,8 @@ def test_an_attachment_that_begins_again_has_nothing() -> None:
     replay.begin(Stream("default", 2, 0, SOURCE))
     replay.receive(update(router_lsa(2)), T + 1)
     assert [lsid for _, lsid, *_ in held(replay)] == [2]
+    replay.finish()
+    assert replay.topologies[DomainKey("default", 2)].routers.tolist() == [2]
 
 
 @settings(max_examples=60, deadline=None)

@@ -94,6 +94,11 @@ def test_a_snapshot_that_is_not_all_there_is_torn() -> None:
     assert len(scan(data).blocks) == 1 and writer.held == 3000
     assert scan(data[:-1]) == ((), len(segment.MAGIC), False)
     assert sum(1 for _ in read(data, scan(data).blocks, len(data))) == 3000
+    last = data.rindex(b"P")
+    while segment._unframed(memoryview(data), last) is None:  # where its last piece begins
+        last = data.rindex(b"P", 0, last)
+    followed = data[:last] + SegmentWriter().append(refreshes(0, 3))
+    assert scan(followed).blocks == ()
 
 
 @pytest.mark.parametrize("octets", [b"", b"x" * 100, segment.MAGIC[:-1], b"\x0a\x0d\x0d\x0a" * 9])
