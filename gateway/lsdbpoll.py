@@ -60,7 +60,8 @@ class PollError(GatewayError):
 
 
 class LsdbPoller:
-    """One router. `on_change(poller, poll)` after every poll that changed a database or has new ones.
+    """One router. `on_change(poller, poll)` after every poll that changed a database, has new ones, or shows LSAs
+    that linger (and after the first that no longer does).
 
     `databases` (area id -> Lsdb) are the same objects for good, on the clock of `time.monotonic`.
     """
@@ -79,6 +80,7 @@ class LsdbPoller:
         self._task: asyncio.Task[None] | None = None
         self._session: _Session | None = None
         self._answered = False
+        self._lingered = False
 
     @property
     def databases(self) -> dict[int, Lsdb]:
@@ -142,7 +144,8 @@ class LsdbPoller:
                 areas = ", ".join(map(address_text, poll.areas)) or "none"
                 log.info("%s: %d LSAs of areas %s in %.1f s", self.config.where, poll.lsas, areas, seconds)
             self._answered = True
-        if poll.changes or poll.new:
+        lingered, self._lingered = self._lingered, bool(poll.lingering)
+        if poll.changes or poll.new or lingered or poll.lingering:
             self._on_change(self, poll)
 
     def _failed(self, reason: str, fault: bool = False) -> None:

@@ -19,6 +19,7 @@ All times are of one clock, the caller's choice. A clock set forward by half an 
     anomalies.hear(event, "eth0")                   every event of every listener, LsaHeard among them
     anomalies.topology(old, new)                    every version cut
     anomalies.look({"eth0": listener}, now)         every second or so
+    anomalies.polled(poll, now)                     every poll over SNMP (`ospf.polled`)
     anomalies.handle_timeout(now)                   when `next_timeout` says
     build_domain(..., restarting=anomalies.restarting(now))
     while (anomaly := anomalies.next_event()) is not None: ...
@@ -32,6 +33,7 @@ from ospf.episodes import Anomaly, AnomalyStats, Episodes
 from ospf.events import Complaint, Event, LsaHeard, Synchronised
 from ospf.history import TopologyEvent
 from ospf.lsawatch import LsaWatch
+from ospf.polled import Poll
 from ospf.segmentwatch import Listening, SegmentWatch
 from ospf.thresholds import AnomalyConfig
 from ospf.topology import Topology
@@ -78,6 +80,10 @@ class Anomalies:
     def look(self, listeners: Mapping[str, Listening], now: float) -> None:
         """The state of all attachments, by name: call it every second or so."""
         self._segments.look(listeners, now)
+
+    def polled(self, poll: Poll, now: float) -> None:
+        """What a poll of a router's databases showed besides them: flushed LSAs that it cannot get rid of."""
+        self._lsas.polled(poll, now)
 
     def restarting(self, now: float) -> Mapping[int, float]:
         """Router id -> until when it restarts gracefully: `build_domain` keeps its links up."""

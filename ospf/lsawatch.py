@@ -38,7 +38,8 @@ from ospf.episodes import (
 from ospf.errors import OspfDecodeError
 from ospf.events import LsaHeard
 from ospf.graceful import Grace, grace_of
-from ospf.lsa import DO_NOT_AGE, HEADER_LENGTH, LINK_STUB, LS_REFRESH_TIME, MAX_AGE, Lsa, RouterLsa, plain_age
+from ospf.lsa import DO_NOT_AGE, HEADER_LENGTH, LINK_STUB, LS_REFRESH_TIME, MAX_AGE, Key, Lsa, RouterLsa, plain_age
+from ospf.polled import Poll
 from ospf.thresholds import AnomalyConfig
 from ospf.v3 import lsa as v3
 from ospf.wire import address_text
@@ -91,6 +92,7 @@ class LsaWatch:
         self._scope_heard: dict[object, float] = {}
         self._contents: OrderedDict[_Key, deque[tuple[int, frozenset[object]]]] = OrderedDict()
         self._restarting: dict[int, float] = {}
+        self._lingering: dict[int, dict[Key, float]] = {}  # polled router -> LSA held with MaxAge -> since when
         self._audit_at: float | None = None
 
     def __len__(self) -> int:
@@ -171,6 +173,23 @@ class LsaWatch:
         known.senders = (heard.router_id,)
         if changed and not dead:
             self._note_content(key, lsa, content, now)
+
+    def polled(self, poll: Poll, now: float) -> None:
+        """A router that holds LSAs with MaxAge over several polls.
+
+        They go when every neighbor has acknowledged them, and not while one is in Exchange or Loading (RFC 2328 14).
+        """
+        if poll.router_id is None or not poll.complete:
+            return
+        before, router = self._lingering.get(poll.router_id, {}), address_text(poll.router_id)
+        since = {lsa.key: before.get(lsa.key, now) for lsa in poll.lingering}
+        self._lingering[poll.router_id] = since
+        held: dict[str, int] = {}
+        for (_, _, origin), begin in since.items():
+            if now - begin >= self._config.max_age_seconds:
+                held[address_text(origin)] = held.get(address_text(origin), 0) + 1
+        wrong = {name: f"{n} LSAs are held with MaxAge by {router}" for name, n in held.items()}
+        self._episodes.state(MAX_AGE_LINGERS, router, wrong, now)
 
     def _scope(self, kind: int, area: int, attachment: str) -> object:
         if self._version == 2:  # RFC 5250 3

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ospf.errors import OspfDecodeError
-from ospf.lsa import HEADER_LENGTH, MAX_AGE, Key, Lsa, decode_lsa, plain_age
+from ospf.lsa import DO_NOT_AGE, HEADER_LENGTH, MAX_AGE, Key, Lsa, decode_lsa
 from ospf.lsdb import ADDED, CHANGED, MAX_LSAS, REMOVED, Lsdb, LsdbChange
 
 Oid = tuple[int, ...]
@@ -43,6 +43,7 @@ AS_SCOPE = -1  # in place of an area id
 AS_TYPES = (5, 11)
 
 Value = bytes | int
+_Lsas = dict[Key, Lsa | None]  # None: there, but not to be read
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class _Round:
     began: float
     router_id: int | None = None
     imports: dict[int, bool] = field(default_factory=dict)
-    lsas: dict[tuple[int, Key], Lsa | None] = field(default_factory=dict)  # None: there, but not to be read
+    lsas: dict[tuple[int, Key], Lsa | None] = field(default_factory=dict)
 
 
 class PolledDatabases:
@@ -170,17 +171,17 @@ class PolledDatabases:
             self.router_id = here.router_id
         if complete or len(self._held) > 2 * self._max_lsas:
             self._held = {}
-        lsas: dict[int, dict[Key, Lsa | None]] = {area: {} for area in self._followed(here)}
+        lsas: dict[int, _Lsas] = {area: {} for area in here.imports if not self._areas or area in self._areas}
         lingering = []
         for (area, key), lsa in here.lsas.items():
-            if lsa is not None and plain_age(lsa.header) == MAX_AGE:
+            if lsa is None or lsa.header.age & ~DO_NOT_AGE < MAX_AGE:
+                lsas.setdefault(area, {})[key] = lsa
+                if lsa is not None:
+                    self._held[area, key] = lsa
+            else:
                 stats.max_age += 1
                 lingering.append(lsa)
-                continue
-            if lsa is not None:
-                self._held[area, key] = lsa
-            for one in self._places(area, key, here):
-                lsas.setdefault(one, {})[key] = lsa
+        shared = {key: lsa for key, lsa in lsas.pop(AS_SCOPE, {}).items() if key[0] in AS_TYPES}
         new = tuple(area for area in sorted(lsas) if area not in self.databases)
         for area in new:
             self.databases[area] = Lsdb(area, self._max_lsas)
@@ -188,35 +189,28 @@ class PolledDatabases:
         for area, lsdb in self.databases.items():
             found = lsdb.expire(now)
             if area in lsas or complete:
-                found += self._replace(lsdb, lsas.get(area, {}), now, complete)
+                # RFC 5250 3: type 11 keeps out of the same areas as type 5
+                externals = shared if here.imports.get(area, False) else {}
+                found += self._replace(lsdb, lsas.get(area, {}), externals, now, complete)
             if merged := list(_merged(found)):
                 changes[area] = merged
         self._round = _Round(now)
         count = sum(lsa is not None for lsa in here.lsas.values())
         return Poll(self.router_id, tuple(sorted(lsas)), new, changes, count, complete, tuple(lingering))
 
-    def _followed(self, here: _Round) -> list[int]:
-        return [area for area in here.imports if not self._areas or area in self._areas]
-
-    def _places(self, area: int, key: Key, here: _Round) -> Iterable[int]:
-        """The areas an LSA belongs to: an AS-scope one to all that take it."""
-        if area != AS_SCOPE:
-            return (area,)
-        # RFC 5250 3: type 11 keeps out of the same areas as type 5
-        return [one for one in self._followed(here) if here.imports[one]] if key[0] in AS_TYPES else ()
-
-    def _replace(self, lsdb: Lsdb, lsas: dict[Key, Lsa | None], now: float, complete: bool) -> list[LsdbChange]:
-        """Make the database what the poll says."""
-        older = {k for k, lsa in lsas.items() if lsa is not None and lsdb.compare(lsa.header, now) < 0}
+    def _replace(self, lsdb: Lsdb, own: _Lsas, shared: _Lsas, now: float, complete: bool) -> list[LsdbChange]:
+        """Make the database what the poll says: the area's own LSAs and those of AS scope."""
+        news = [lsa for part in (own, shared) for key, lsa in part.items() if lsa is not lsdb.get(key)]
+        fresh = [lsa for lsa in news if lsa is not None]
         changes = []
         if complete:
+            older = {lsa.key for lsa in fresh if lsdb.compare(lsa.header, now) < 0}
             self.stats.lsas_replaced += sum(lsdb.get(key) is not None for key in older)
-            changes = lsdb.vanish(lsas.keys() - older, now, now)
-        for lsa in lsas.values():
-            if lsa is not None and lsa is not lsdb.get(lsa.key):
-                change = lsdb.install(lsa, now)
-                if change is not None:
-                    changes.append(change)
+            changes = lsdb.vanish((own.keys() | shared.keys()) - older, now, now)
+        for lsa in fresh:
+            change = lsdb.install(lsa, now)
+            if change is not None:
+                changes.append(change)
         return changes
 
 

@@ -17,6 +17,7 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.lsdbpoll import LsdbPoller, PollError
 from gateway.pollconfig import PollConfig
+from ospf.lsa import MAX_AGE, with_age
 from ospf.polled import AREA_ID, COLUMNS, EXT_LSDB, LSDB, ROUTER_ID, Oid, Poll, Value
 from tests.gateway.snmprouters import AGENT, AUTH_KEY, COMMUNITY, PRIV_KEY, USER, SnmpRouters
 from tests.ospf.heard import external_lsa, router_lsa
@@ -82,10 +83,13 @@ def rows(externals: int = 20) -> list[tuple[Oid, Value]]:
 
 
 def test_everything_arrives_and_the_next_poll_is_due() -> None:
-    polling = Polling(Agent([*rows(), ((1, 3, 6, 1, 2, 1, 15, 1), 0)]), period_seconds=60)
+    more = [((1, 3, 6, 1, 2, 1, 15, n), 0) for n in range(1000)]  # of other MIBs, behind ours
+    agent = Agent([*rows(), *more])
+    polling = Polling(agent, period_seconds=60)
     poller = polling.poll()
     assert len(poller.databases[0]) == 21 and poller.failures == 0 and poller.last_error == ""
     assert [poll.new for poll in polling.told] == [(0,)]
+    assert agent.asked <= 20
     ((delay, _),) = polling.reactor.calls
     assert 50 < delay <= 60
     polling.poll()
@@ -93,9 +97,26 @@ def test_everything_arrives_and_the_next_poll_is_due() -> None:
     assert poller.stats()["polls"] == 2 and poller.stats()["lsas"] == 21
 
 
+def test_lingering_lsas_are_told_when_they_come_and_go() -> None:
+    dead = row(with_age(router_lsa(0, "10.0.0.9", "10.2.0.9"), MAX_AGE), 0)
+    polling = Polling(Agent(rows()))
+    polling.poll()
+    for agent, told in (
+        (Agent([*rows(), dead]), 2),
+        (Agent([*rows(), dead]), 3),
+        (Agent(rows()), 4),
+        (Agent(rows()), 4),
+    ):
+        polling.poller._session = agent  # type: ignore[assignment]
+        polling.poll()
+        assert len(polling.told) == told
+    assert [len(poll.lingering) for poll in polling.told] == [0, 1, 1, 0]
+
+
 def test_an_agent_without_ospf() -> None:
     poller = Polling(Agent([((1, 3, 6, 1, 2, 1, 1, 1, 0), b"a switch")])).poll()
     assert poller.failures == 1 and "agentx" in poller.last_error and "1.3.6.1.2.1.14" in poller.last_error
+    assert "no OSPF area" not in poller.last_error and poller.requests == 1
     poller = Polling(Agent([(ROUTER_ID, b"\x0a\0\0\1")])).poll()
     assert "no OSPF area" in poller.last_error
 
@@ -182,10 +203,8 @@ def test_keys_that_cannot_be_read(tmp_path: Path) -> None:
 def routers() -> Iterator[SnmpRouters]:
     require_root()
     require_programs("ip", "zebra", "ospfd", "vtysh", "snmpd")
-    made = SnmpRouters()
+    made = SnmpRouters.up()
     try:
-        made.start()
-        made.converge()
         yield made
     finally:
         made.close()

@@ -6,7 +6,8 @@ import pytest
 
 from ospf.anomalies import Anomalies, AnomalyConfig
 from ospf.events import LsaHeard
-from ospf.lsa import MAX_AGE, MAX_SEQUENCE, NetworkLsa, encode_lsa
+from ospf.lsa import MAX_AGE, MAX_SEQUENCE, Lsa, NetworkLsa, encode_lsa
+from ospf.polled import Poll
 from ospf.v3 import lsa as v3
 from tests.ospf.heard import Stream, external_lsa, flush, grace_lsa, instance, router_lsa
 from tests.ospf.lsas import ip, mask
@@ -250,6 +251,25 @@ def test_max_age_that_lingers() -> None:
     stream.hear(router_lsa(2, R1, "10.2.0.1"), 205.0)
     stream.until(400.0)
     assert stream.kinds() == [("max_age_lingers_ended", R1)]
+
+
+def test_max_age_that_a_polled_router_cannot_get_rid_of() -> None:
+    anomalies = Anomalies(AnomalyConfig(max_age_seconds=120))
+    dead = (flush(external_lsa, 0, R1, 1), flush(external_lsa, 0, R1, 2))
+
+    def poll(now: float, lingering: tuple[Lsa, ...], complete: bool = True) -> list[tuple[str, str, str]]:
+        anomalies.handle_timeout(now)
+        anomalies.polled(Poll(ip("10.0.0.7"), (0,), (), {}, 9, complete, lingering), now)
+        found = []
+        while (event := anomalies.next_event()) is not None:
+            found.append((event.kind, event.subject, event.detail))
+        return found
+
+    assert poll(0.0, dead) == [] == poll(60.0, dead) == poll(100.0, (), complete=False)
+    assert poll(120.0, dead) == [("max_age_lingers", R1, "2 LSAs are held with MaxAge by 10.0.0.7")]
+    assert poll(180.0, ()) == [("max_age_lingers_ended", R1, "after 60 s")]
+    for n in range(20):  # always some, but others each time
+        assert poll(240.0 + n * 60, (flush(external_lsa, 0, R1, n),)) == []
 
 
 def test_a_graceful_restart_begins_and_ends() -> None:
