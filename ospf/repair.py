@@ -27,6 +27,10 @@ class Adjacency:
     other: NDArray[np.integer]
     cost: F8
 
+    def compiled(self) -> tuple[NDArray[np.int32], NDArray[np.int32], F8]:
+        """As compiled code takes them."""
+        return self.start.astype(np.int32), self.other.astype(np.int32), self.cost
+
     def of(self, vertices: I8) -> tuple[I8, I8]:
         """(position in `vertices`, edge) of every edge of the given vertices."""
         begin = self.start[vertices].astype(np.int64)

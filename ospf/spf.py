@@ -16,6 +16,10 @@ breaks the circle.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -32,9 +36,16 @@ I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 B1 = NDArray[np.bool_]
 
+LARGE_AREA = 200  # vertices; from there on compiled code is used where there is any
 MOST_CHANGED_VERTICES = 64  # beyond that many, mending may cost more than computing anew
 ZERO_COST_STEP = 2.0**-20  # far below 1 / vertices, exactly representable beside 2**32
 END = -1  # next router of a hop that leaves the network, or stays in it without crossing another router
+
+
+@cache
+def compiled() -> ModuleType | None:
+    """`ospf.fast` where numba is installed."""
+    return import_module("ospf.fast") if find_spec("numba") is not None else None
 
 
 class Distances:
@@ -82,15 +93,20 @@ class Distances:
         else:
             self._to[old.have] = old._to[old.have]
         self.have = old.have.copy()
+        differs = np.zeros((self._n, self._n), dtype=np.bool_)
+        fast = compiled() if self._n >= LARGE_AREA else None
+        if fast is not None:
+            edges = (*leaving.compiled(), *entering.compiled())
+            fast.mend(self._to, old._to, self.have, changed.astype(np.int64), *edges, differs)
+            return differs
         # A destination whose distances still solve Bellman's equation at the changed vertices is right as it is.
         wrong = np.zeros(self._n, dtype=np.bool_)
         for u in changed.tolist():
-            edges = slice(leaving.start[u], leaving.start[u + 1])
-            best = (self._to[:, leaving.other[edges]] + leaving.cost[edges]).min(axis=1, initial=np.inf)
+            at = slice(leaving.start[u], leaving.start[u + 1])
+            best = (self._to[:, leaving.other[at]] + leaving.cost[at]).min(axis=1, initial=np.inf)
             best[u] = 0.0
             wrong |= best != self._to[:, u]
         sinks = np.flatnonzero(wrong & self.have)
-        differs = np.zeros((self._n, self._n), dtype=np.bool_)
         if sinks.size:
             rows = self._to[sinks]
             repair(rows, sinks, changed, leaving, entering)
