@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from ospf.interface import Segment, check_octets
-from ospf.lsa import NETWORK, OPTION_O
+from ospf.lsa import NETWORK, OPTION_O, flooding_scope
 from ospf.packets import (
     ALL_D_ROUTERS,
     ALL_SPF_ROUTERS,
@@ -48,6 +48,7 @@ class Dialect:
     instance_id: int
     all_spf_routers: int
     all_d_routers: int
+    flooding_scope: Callable[[int], int]  # how far an LSA type travels, as `ospf.lsa.flooding_scope`
     network_type: int  # of the LSA that a DR originates for its network; (link state id, router) is the segment's
     dd_options: int  # set in our Database Descriptions beside those of our Hello
     hear: Callable[[bytes], Heard]  # a whole IP packet; OspfDecodeError
@@ -68,6 +69,7 @@ VERSION_2 = Dialect(
     instance_id=0,
     all_spf_routers=ALL_SPF_ROUTERS,
     all_d_routers=ALL_D_ROUTERS,
+    flooding_scope=flooding_scope,
     network_type=NETWORK,
     dd_options=OPTION_O,  # RFC 5250 3: or no opaque LSA would be sent
     hear=_hear,

@@ -74,7 +74,7 @@ class Listener:
     ) -> None:
         self.config = config
         self.router_id = config.router_id_number
-        self.lsdb = Lsdb(config.area_number or 0, config.max_lsas)
+        self.lsdb = Lsdb(config.area_number or 0, config.max_lsas, scope_of=dialect.flooding_scope)
         self.stats = ListenerStats()
         self.synchronised = False
         self.mode: str = config.mode or "burst"  # the one in effect

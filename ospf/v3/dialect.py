@@ -17,7 +17,7 @@ from ospf.listener import Listener
 from ospf.packets import DATABASE_DESCRIPTION, HELLO, LINK_STATE_ACK, LINK_STATE_REQUEST, PacketBody
 from ospf.packets import Hello as HelloOfVersion2
 from ospf.v3.ip6 import ALL_D_ROUTERS, ALL_SPF_ROUTERS, ip6_payload
-from ospf.v3.lsa import NETWORK, OPTION_AF, OPTION_E, OPTION_N, OPTION_V6
+from ospf.v3.lsa import NETWORK, OPTION_AF, OPTION_E, OPTION_N, OPTION_V6, flooding_scope
 from ospf.v3.packets import PACKET_HEADER_LENGTH, Hello, decode_packet, encode_packet
 from ospf.v3.prefix import address6_text
 
@@ -81,6 +81,7 @@ def version_3(instance_id: int = 0) -> Dialect:
         instance_id=instance_id,
         all_spf_routers=ALL_SPF_ROUTERS,
         all_d_routers=ALL_D_ROUTERS,
+        flooding_scope=flooding_scope,
         network_type=NETWORK,
         dd_options=0,  # unknown LSAs come without asking (RFC 5340 4.5)
         hear=_hear,

@@ -193,3 +193,15 @@ def test_the_last_gate() -> None:
     for body in (LinkStateAck(()), LinkStateRequest(()), DatabaseDescription(0, 0, 0, 1)):
         check_octets3(speak(body, router_id=1, area=0))
     assert speak(LinkStateAck(()), router_id=1, area=0)[14] == 9
+
+
+def test_the_database_tells_the_scopes_of_version_3() -> None:
+    listener = listen(mode="passive")
+    for lsa in LSAS:
+        listener.lsdb.install(lsa, 0.0)
+    kinds = {scope: {lsa.header.type for lsa in listener.lsdb.lsas(0.0, scope)} for scope in range(3)}
+    assert kinds == {
+        v3.SCOPE_LINK: {v3.LINK},
+        v3.SCOPE_AREA: {v3.ROUTER, v3.NETWORK, v3.INTRA_AREA_PREFIX, 0xA00C},
+        v3.SCOPE_AS: {v3.AS_EXTERNAL},
+    }
