@@ -23,6 +23,7 @@ from ospf.changes import TopologyEvent
 from ospf.errors import OspfArchiveError, OspfCaptureError
 from ospf.replay import SOURCE, Replay, packet_of
 from ospf.segment import MAGIC
+from ospf.thresholds import AnomalyConfig
 from ospf.topology import Topology
 
 PROGRESS_SECONDS = 0.5
@@ -84,7 +85,7 @@ def run(
 
     Without `events` no version is cut but at the stops and at the end, which is faster by far.
     """
-    done = Replayed(Replay(every_version=events))
+    done = Replayed(Replay(every_version=events, anomalies=AnomalyConfig() if events else None))
     replay, progress = done.replay, Progress()
     line = _ProgressLine(path, progress)
     waiting = sorted(stops)

@@ -7,7 +7,8 @@ without the IP header checksum that the sender's hardware puts in. So every inta
 Keys are not needed: bodies are in the clear.
 
 Everything behind the listeners is as in the gateway: a `Domain` per instance cuts versions, `ospf.history.diff` says
-what changed. Time is that of the packets and never goes back (`stats.clock_back` counts where the file's does).
+what changed, `Anomalies` what went wrong. OSPFv3 instance ids other than 0 are instances of their own. Time is that of
+the packets and never goes back (`stats.clock_back` counts where the file's does).
 
 An archive is replayed the same way: `packet_of` makes of a record the Link State Update it once came in. An LSA that
 reached MaxAge unheard is flushed in nobody's name, with the octets it had.
@@ -23,23 +24,26 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any, Protocol
 
+from ospf.anomalies import Anomalies
 from ospf.archive import Record, Stream
 from ospf.areas import Options
 from ospf.config import AttachConfig
 from ospf.domain import Domain, DomainKey, Source
 from ospf.errors import OspfEncodeError
-from ospf.events import LsaHeard, LsdbChanged, NeighborLost, NeighborSeen
+from ospf.events import Complaint, LsaHeard, LsdbChanged, NeighborLost, NeighborSeen
 from ospf.history import TopologyEvent, diff
 from ospf.listener import Listener
 from ospf.lsa import MAX_AGE
 from ospf.lsdb import Lsdb
 from ospf.packets import ALL_SPF_ROUTERS, IP_PROTOCOL, PACKET_HEADER_LENGTH, build_ip_packet
+from ospf.thresholds import AnomalyConfig
 from ospf.topology import Topology, build_domain
 from ospf.v3.dialect import listener3
 from ospf.v3.ip6 import ALL_SPF_ROUTERS as ALL_SPF_ROUTERS_6
 from ospf.v3.ip6 import behind_headers, build_ip6_packet, is_ospf, to_all_routers
 from ospf.v3.packets import PACKET_HEADER_LENGTH as PACKET_HEADER_LENGTH_3
 from ospf.v3.packets import with_checksum
+from ospf.v3.prefix import address6_text
 from ospf.v3.topology import build_domain_v3
 from ospf.wire import address_text, internet_checksum
 
@@ -47,6 +51,7 @@ OWN_ID = "255.255.255.254"  # no router in the file has it, or it would not be h
 SOURCE = "capture"
 MAX_STREAMS = 4096  # areas x attachments; hostile files name a new area in every packet
 IDLE_SECONDS = 3600.0
+INSTANCE_ID = 14  # where it stands in an OSPFv3 packet (RFC 5340 A.3.1)
 LEAST_SECONDS = 0.001  # between two looks at a listener's timers
 MAX_EVENTS = 1_000_000  # waiting to be read
 
@@ -104,11 +109,16 @@ class Replay:
     """Packets in, databases and topology versions out.
 
     Without `every_version` none is cut before `finish`, and no change is told: a day of a large network has as many
-    versions as changes, at several milliseconds each.
+    versions as changes, at several milliseconds each. With `anomalies` what goes wrong is told as well.
     """
 
     def __init__(
-        self, options: Options | None = None, *, every_version: bool = True, record_lsas: bool = False
+        self,
+        options: Options | None = None,
+        *,
+        every_version: bool = True,
+        record_lsas: bool = False,
+        anomalies: AnomalyConfig | None = None,
     ) -> None:
         self.stats = ReplayStats()
         self.listeners: dict[Stream, Listening] = {}
@@ -118,6 +128,8 @@ class Replay:
         self._options = options or Options()
         self._record = record_lsas
         self._every = every_version
+        self._thresholds = anomalies
+        self._watches: dict[DomainKey, Anomalies] = {}
         self._due: dict[DomainKey, float] = {}
         self._timeouts: dict[Stream, float] = {}
         self._wake = 0.0  # the soonest of all of these
@@ -133,14 +145,15 @@ class Replay:
             self.first = self.now
         self.stats.packets += 1
         self.stats.octets += len(ip_packet)
-        version, area, packet = self._opened(ip_packet)
+        version, area, number, packet = self._opened(ip_packet)
         if not version:
             return
         self.stats.ospf += 1
-        listener = self._listener(Stream(instance, version, area, source))
+        stream = Stream(f"{instance}.{number}" if number else instance, version, area, source)
+        listener = self._listener(stream, number)
         if listener is not None:
             listener.receive(packet, self.now)
-            self._drain(Stream(instance, version, area, source), listener)
+            self._drain(stream, listener)
 
     def advance(self, time: float) -> None:
         """Time passes: what is due until then happens."""
@@ -154,7 +167,10 @@ class Replay:
                 listener.handle_timeout(self.now)
                 self._drain(stream, listener)
             self._cut()
-            self._wake = min([*self._due.values(), *self._timeouts.values()], default=time + 1)
+            self._look()
+            self._wake = min(
+                [*self._due.values(), *self._timeouts.values(), *self._looks()], default=time + IDLE_SECONDS
+            )
         self.now = time
 
     def finish(self) -> None:
@@ -162,6 +178,7 @@ class Replay:
         for key in self._due:
             self._due[key] = self.now
         self._cut()
+        self._look()
 
     def begin(self, stream: Stream) -> None:
         """An attachment starts anew: its databases are empty (a mark of an archive)."""
@@ -171,31 +188,33 @@ class Replay:
             domain = self.domains[DomainKey(known.instance, known.version)]
             domain.sources = [each for each in domain.sources if each.lsdb is not lsdb]
 
-    def _opened(self, packet: bytes) -> tuple[int, int, bytes]:
-        """(OSPF version, area, packet to give to its listener); version 0 when it is nothing to listen to."""
+    def _opened(self, packet: bytes) -> tuple[int, int, int, bytes]:
+        """(OSPF version, area, instance id, packet to give to its listener); version 0: nothing to listen to."""
         stats = self.stats
         if len(packet) < 20 or packet[0] >> 4 not in (4, 6):
             stats.not_ip += 1
-            return 0, 0, b""
+            return 0, 0, 0, b""
         four = packet[0] >> 4 == 4
         if packet[9 if four else 6] != IP_PROTOCOL and (four or not is_ospf(packet)):
             stats.not_ospf += 1
-            return 0, 0, b""
+            return 0, 0, 0, b""
         if four and int.from_bytes(packet[6:8], "big") & 0x3FFF:
             stats.fragments += 1
-            return 0, 0, b""
+            return 0, 0, 0, b""
         payload = packet[(packet[0] & 15) * 4 :] if four else behind_headers(packet)
         version = payload[0] if payload else 0
         if version != (2 if four else 3) or len(payload) < PACKET_HEADER_LENGTH - 8:
             stats.malformed += 1
-            return 0, 0, b""
+            return 0, 0, 0, b""
         area = int.from_bytes(payload[8:12], "big")
         if version not in SPEECHES:
             stats.unread_version += 1
-            return 0, 0, b""
-        return version, area, _to_all_routers(packet) if four else to_all_routers(packet)
+            return 0, 0, 0, b""
+        if four:
+            return version, area, 0, _to_all_routers(packet)
+        return version, area, payload[INSTANCE_ID], to_all_routers(packet)
 
-    def _listener(self, stream: Stream) -> Listening | None:
+    def _listener(self, stream: Stream, number: int) -> Listening | None:
         found = self.listeners.get(stream)
         if found is not None:
             return found
@@ -203,28 +222,38 @@ class Replay:
             self.stats.streams_refused += 1
             return None
         config = AttachConfig(
-            stream.source, mode="passive", area=address_text(stream.area), instance=stream.instance, router_id=OWN_ID
-        )
+            stream.source, mode="passive", area=address_text(stream.area), instance=stream.instance,
+            router_id=OWN_ID, version=3 if stream.version == 3 else 2, instance_id=number,
+        )  # fmt: skip
         speech = SPEECHES[stream.version]
         made = self.listeners[stream] = speech.listener(config, self.now)
-        made.record_lsas = self._record
+        made.record_lsas = self._record or self._thresholds is not None
         key = DomainKey(stream.instance, stream.version)
         if key not in self.domains:
             self.domains[key] = Domain(key, speech.build, self._options)
+            if self._thresholds is not None:
+                own = frozenset((config.router_id_number,))
+                self._watches[key] = Anomalies(self._thresholds, version=key.version, own=own)
         self.domains[key].sources.append(Source(made.lsdb))
         return made
 
     # What it led to
 
     def _drain(self, stream: Stream, listener: Listening) -> None:
+        key = DomainKey(stream.instance, stream.version)
+        watch = self._watches.get(key)
         while (event := listener.next_event()) is not None:
+            if watch is not None:
+                watch.hear(event, stream.source)
             if isinstance(event, LsdbChanged):
-                key = DomainKey(stream.instance, stream.version)
                 self._due.setdefault(key, self.domains[key].changed(self.now) if self._every else inf)
             elif isinstance(event, LsaHeard):
-                self._heard.append((stream, event))
-            else:
+                if self._record:
+                    self._heard.append((stream, event))
+            elif watch is None or not isinstance(event, Complaint):  # the watch tells those in its own words
                 self._say(told(event))
+        if watch is not None:
+            self._tell(watch)
         timeout = listener.next_timeout()
         self._timeouts[stream] = self.now + IDLE_SECONDS if timeout is None else max(timeout, self.now + LEAST_SECONDS)
         self._wake = min(self._wake, self._timeouts[stream], *self._due.values())
@@ -236,10 +265,30 @@ class Replay:
             if not any(len(source.lsdb) for source in domain.sources):
                 continue
             before = domain.current
-            after = domain.cut(self.now, self.now)
-            if before is not None and self._every:
-                for event in diff(before, after):
-                    self._say(event)
+            watch = self._watches.get(key)
+            after = domain.cut(self.now, self.now, None, None if watch is None else watch.restarting(self.now))
+            changes = diff(before, after) if before is not None and self._every else []
+            for event in changes:
+                self._say(event)
+            if watch is not None and self._every:
+                watch.topology(before, after, changes, self.now)
+                self._tell(watch)
+
+    def _look(self) -> None:
+        """What has gone on for long enough, or is over."""
+        for watch in self._watches.values():
+            due = watch.next_timeout()
+            if due is not None and due <= self.now:
+                watch.handle_timeout(self.now)
+                self._tell(watch)
+
+    def _looks(self) -> list[float]:
+        times = (watch.next_timeout() for watch in self._watches.values())
+        return [max(at, self.now + LEAST_SECONDS) for at in times if at is not None]
+
+    def _tell(self, watch: Anomalies) -> None:
+        while (found := watch.next_event()) is not None:
+            self._say(TopologyEvent(found.time, found.kind, found.subject, found.detail))
 
     def _say(self, event: TopologyEvent) -> None:
         if len(self._events) >= MAX_EVENTS:
@@ -279,7 +328,7 @@ def told(event: Any) -> TopologyEvent:
     """What a listener tells besides changes, in the words of `anemone events`."""
     if isinstance(event, NeighborSeen | NeighborLost):
         kind = "neighbor_seen" if isinstance(event, NeighborSeen) else "neighbor_lost"
-        return TopologyEvent(event.time, kind, address_text(event.router_id), f"at {address_text(event.address)}")
+        return TopologyEvent(event.time, kind, address_text(event.router_id), f"at {_any_address(event.address)}")
     words = "".join(c if c.islower() else f"_{c.lower()}" for c in type(event).__name__).lstrip("_")
     router = getattr(event, "router_id", 0)
     details = {k: v for k, v in asdict(event).items() if k not in ("time", "router_id")}
@@ -288,7 +337,11 @@ def told(event: Any) -> TopologyEvent:
 
 
 def _value(name: str, value: Any) -> str:
-    return address_text(value) if name.endswith("address") and isinstance(value, int) else str(value)
+    return _any_address(value) if name.endswith("address") and isinstance(value, int) else str(value)
+
+
+def _any_address(address: int) -> str:
+    return address_text(address) if address <= 0xFFFFFFFF else address6_text(address)
 
 
 def packet_of(record: Record) -> bytes | None:

@@ -13,12 +13,17 @@ from hypothesis import strategies as st
 from ospf.archive import REMOVED, Record, Stream
 from ospf.capture import read_capture
 from ospf.domain import DomainKey
+from ospf.episodes import MAX_LINK_METRIC
 from ospf.lsa import INITIAL_SEQUENCE, Lsa, RouterLsa, encode_lsa
 from ospf.packets import ALL_SPF_ROUTERS, Hello, LinkStateUpdate, build_ip_packet, encode_packet
 from ospf.replay import SOURCE, Replay, packet_of
+from ospf.thresholds import AnomalyConfig
+from ospf.v3.ip6 import build_ip6_packet, ip6_payload
+from ospf.v3.packets import with_checksum
 from ospf.wire import address_number, address_text
 from tests.ospf.archived import START, STREAM, Recorded, router_lsa
 from tests.ospf.lsas import p2p, stub
+from tests.ospf.test_past import ends
 from tests.require import require_programs
 
 CAPTURES = Path(__file__).parents[1] / "captures"
@@ -155,6 +160,37 @@ def test_versions_are_cut_as_time_goes_by_and_events_tell_the_difference() -> No
     assert event.time == T + 2 and replay.topologies[DomainKey("default", 2)].version == 2
     replay.receive(b"", T + 2 + 7200)  # nothing refreshed: everything has come of age
     assert held(replay) == set()
+
+
+def test_what_goes_wrong_is_told() -> None:
+    def said(**more: AnomalyConfig) -> list[tuple[str, str]]:
+        replay = Replay(**more)
+        replay.receive(update(*ends(0xFFFF)), T)
+        replay.receive(b"", T + 1)
+        found = []
+        while (event := replay.next_event()) is not None:
+            found.append((event.kind, event.subject))
+        assert replay.next_heard() is None
+        return found
+
+    assert said() == []
+    assert said(anomalies=AnomalyConfig()) == [(MAX_LINK_METRIC, "1.1.1.1"), (MAX_LINK_METRIC, "2.2.2.2")]
+
+
+def test_instance_ids_of_version_3_are_instances_of_their_own() -> None:
+    replay = Replay()
+    for frame in read_capture(CAPTURES / "ospf3-tcpdump" / "OSPFv3_broadcast_adjacency.pcap"):
+        replay.receive(frame.packet, frame.time)
+        source, destination, payload = ip6_payload(frame.packet)
+        other = bytearray(payload)
+        other[12:15] = b"\0\0\x05"
+        said = with_checksum(bytes(other), source, destination)
+        replay.receive(build_ip6_packet(source, destination, said), frame.time)
+    replay.finish()
+    assert set(replay.topologies) == {DomainKey("default", 3), DomainKey("default.5", 3)}
+    assert [topology.n_routers for topology in replay.topologies.values()] == [2, 2]
+    event = replay.next_event()
+    assert event is not None and event.detail == "at fe80::1"
 
 
 def test_versions_can_be_left_out() -> None:
