@@ -3,7 +3,7 @@
 Ours: `decode_packet`, i.e. packet checksum, Fletcher checksum of every LSA, lengths, masks, and every field
 built. scapy: `OSPF_Hdr(payload)`, which builds every field of every LSA and link too (addresses as text) but
 verifies nothing; "verified" adds `ospf_lsa_checksum` over each LSA's octets as they came. No payload is decoded
-twice in a row, nothing is remembered. Both are compared field by field in tests/ospf/test_oracles.py.
+twice in a row, nothing is remembered. Both are compared field by field in tests/ospf/test_every_field.py.
 `python -m tests.bench.bench_ospf_decode` prints the rows.
 """
 
