@@ -47,6 +47,7 @@ from ospf.wire import address_text
 FRESH_SECONDS = 60.0  # an LSA this young was flooded just now, and not handed over from a database
 SETTLE_SECONDS = 60.0  # of an attachment without a synchronisation (passive): what comes first is not news
 AUDIT_SECONDS = 60.0
+AUDIT_LSAS, AUDIT_PAUSE_SECONDS = 5000, 0.1  # of one audit at a time, and until it goes on
 FORGET_SECONDS = 600.0  # after an LSA was flushed
 SILENCE_SECONDS = float(LS_REFRESH_TIME)  # nothing heard of an area: then it is we who miss the refreshes
 INSTANCES = 4  # of an LSA remembered besides the newest
@@ -94,6 +95,8 @@ class LsaWatch:
         self._restarting: dict[int, float] = {}
         self._lingering: dict[int, dict[Key, float]] = {}  # polled router -> LSA held with MaxAge -> since when
         self._audit_at: float | None = None
+        self._to_audit: list[_Key] = []
+        self._missed: dict[int, tuple[_Key, int]] = {}  # router -> the first of its LSAs, how many
 
     def __len__(self) -> int:
         """LSAs remembered."""
@@ -117,7 +120,6 @@ class LsaWatch:
                 del self._restarting[router]
                 self._episodes.end(GRACEFUL_RESTART, address_text(router), now, "the grace period is over")
         if self._audit_at is not None and now >= self._audit_at:
-            self._audit_at = now + AUDIT_SECONDS
             self._audit(now)
 
     def hear(self, heard: LsaHeard, attachment: str = "") -> None:
@@ -326,19 +328,30 @@ class LsaWatch:
             self._episodes.begin(GRACEFUL_RESTART, name, now, f"{grace.reason_text}, for up to {grace.period} s")
 
     def _audit(self, now: float) -> None:
+        """Look for missed refreshes, some thousand LSAs at a time."""
+        if not self._to_audit:
+            self._to_audit, self._missed = list(self._known), {}
         limit = LS_REFRESH_TIME + self._config.refresh_margin_seconds
-        missed: dict[int, list[_Key]] = {}
-        for key, known in list(self._known.items()):
+        for key in self._to_audit[-AUDIT_LSAS:]:
+            known = self._known.get(key)
+            if known is None:
+                continue
             if now - known.flushed > FORGET_SECONDS or now - known.originated > MAX_AGE + FORGET_SECONDS:
                 del self._known[key]
             elif known.flushed < inf or now - known.originated <= limit:
                 continue
             elif now - self._scope_heard[key[0]] <= SILENCE_SECONDS and (self.alive is None or key[3] in self.alive):
-                missed.setdefault(key[3], []).append(key)
+                first, count = self._missed.get(key[3], (key, 0))
+                self._missed[key[3]] = (min(first, key, key=lambda k: k[1:]), count + 1)
+        del self._to_audit[-AUDIT_LSAS:]
+        if self._to_audit:
+            self._audit_at = now + AUDIT_PAUSE_SECONDS
+            return
+        self._audit_at = now + AUDIT_SECONDS
         wrong = {}
-        for router, keys in missed.items():
-            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            wrong[address_text(router)] = f"{_text(keys[0])}{more}: not refreshed for over {limit:.0f} s"
+        for router, (first, count) in self._missed.items():
+            more = f" and {count - 1} more" if count > 1 else ""
+            wrong[address_text(router)] = f"{_text(first)}{more}: not refreshed for over {limit:.0f} s"
         self._episodes.state(REFRESH_MISSED, "", wrong, now)
 
 

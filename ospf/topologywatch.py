@@ -13,7 +13,7 @@ router_down; whether it still lives, its LSAs cannot say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,11 @@ from ospf.episodes import (
     Episodes,
 )
 from ospf.history import TopologyEvent, diff
-from ospf.links import TRANSIT, prefix_text
+from ospf.links import TRANSIT, LinkKey, prefix_text
 from ospf.thresholds import AnomalyConfig
 from ospf.topology import Topology
 from ospf.v3.prefix import joined, prefix6_text
-from ospf.wire import address_text
+from ospf.wire import address_number, address_text
 
 DOWN = frozenset(("router_down", "link_down", "prefix_removed"))
 UP = frozenset(("router_up", "link_up", "prefix_added"))
@@ -46,7 +46,7 @@ class TopologyWatch:
     def __init__(self, config: AnomalyConfig, episodes: Episodes, own: Set[int] = frozenset()) -> None:
         self._config = config
         self._episodes = episodes
-        self._own = {address_text(router) for router in own}
+        self._own = own  # may grow
         self._down: dict[str, None] = {}  # subjects that went down and have not come back
         self._pieces: dict[int, tuple[AreaGraph, str]] = {}
 
@@ -75,14 +75,12 @@ class TopologyWatch:
 
     def _cycles(self, old: Topology, new: Topology, changes: Iterable[TopologyEvent], now: float) -> None:
         back: list[str] = []
-        ends: Mapping[str, str] | None = None
         for change in changes:
             if change.kind not in DOWN and change.kind not in UP:
                 continue
             subject = change.subject
             if change.kind.startswith("link_"):
-                ends = _link_ends(old, new) if ends is None else ends
-                subject = ends.get(subject, subject)
+                subject = _lower_end(subject, old, new)
             if change.kind in DOWN:
                 if len(self._down) >= self._config.max_subjects:
                     del self._down[next(iter(self._down))]
@@ -113,12 +111,12 @@ class TopologyWatch:
         )  # fmt: skip
 
     def _one_way(self, new: Topology) -> dict[str, str]:
-        links = new.links
+        links, own = new.links, {address_text(router) for router in self._own}
         rows = np.flatnonzero((links.kind == TRANSIT) & ~links.up & np.asarray(new.alive)[links.vertex])
         return {
             str(links.keys[row]): f"to {links.neighbor[row] or 'a LAN'}, which does not announce it"
             for row in rows.tolist()
-            if links.neighbor[row] not in self._own
+            if links.neighbor[row] not in own
         }
 
     def _partitions(self, new: Topology) -> dict[str, str]:
@@ -135,15 +133,15 @@ class TopologyWatch:
         return wrong
 
 
-def _link_ends(old: Topology, new: Topology) -> dict[str, str]:
-    """Row of a point-to-point link -> the lower of its two rows; newer knowledge counts."""
-    ends: dict[str, str] = {}
-    for topology in (old, new):
-        links = topology.links
-        for row in np.flatnonzero(links.reverse >= 0).tolist():
-            key, other = links.keys[row], links.keys[int(links.reverse[row])]
-            ends[str(key)] = str(min(key, other))
-    return ends
+def _lower_end(subject: str, old: Topology, new: Topology) -> str:
+    """Of the two rows of a point-to-point link the lower one; newer knowledge counts. Others are themselves."""
+    router, _, interface = subject.partition(":")
+    for topology in (new, old):
+        key = LinkKey(topology.instance, address_number(router), interface)
+        row = topology.link_row.get(key, -1)
+        if row >= 0 and topology.links.reverse[row] >= 0:
+            return str(min(key, topology.links.keys[int(topology.links.reverse[row])]))
+    return subject
 
 
 def _prefix_text(topology: Topology, row: int) -> str:

@@ -156,6 +156,22 @@ def test_a_missed_refresh() -> None:
             assert told == []
 
 
+def test_an_audit_takes_its_time() -> None:
+    stream = Stream()
+    for n in range(12_000):
+        lsa = external_lsa(0, f"10.1.{n >> 10}.1", n & 1023, age=300)
+        stream.anomalies.hear(LsaHeard(lsa, 100.0, "added", 0, 1), "eth0")
+    watch = stream.anomalies._lsas
+    watch._scope_heard["as"] = 3200.0
+    watch.handle_timeout(3200.0)
+    assert stream.told() == [] and watch.next_timeout() == pytest.approx(3200.1)
+    watch.handle_timeout(3200.1)
+    watch.handle_timeout(3200.2)
+    told = stream.told()
+    assert len(told) == 12 and told[0][1] == "refresh_missed" and "172.16.0.0 of 10.1.0.1 and 1023 more" in told[0][3]
+    assert watch.next_timeout() == pytest.approx(3260.2)
+
+
 def test_a_refresh_missed_by_the_dead_or_by_us_is_no_anomaly() -> None:
     stream = Stream()
     stream.hear(router_lsa(0, R1, "10.2.0.1"), 0.0)

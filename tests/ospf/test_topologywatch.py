@@ -15,7 +15,9 @@ class Versions:
     """Cuts versions from LSAs and tells them to an `Anomalies`."""
 
     def __init__(self, own: Iterable[str] = (), **thresholds: float) -> None:
-        self.anomalies = Anomalies(AnomalyConfig(**thresholds), own={ip(r) for r in own})  # type: ignore[arg-type]
+        ids: set[int] = set()
+        self.anomalies = Anomalies(AnomalyConfig(**thresholds), own=ids)  # type: ignore[arg-type]
+        ids.update(ip(r) for r in own)  # a further listener may come later
         self.current: Topology | None = None
 
     def cut(self, now: float, *lsas: Lsa, give_changes: bool = False) -> None:
