@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import struct
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,11 +26,15 @@ from ospf.archive import (
     Record,
     Stream,
 )
+from ospf.archivefile import ArchiveFile, ArchiveReader
+from ospf.areas import AreaDatabase
 from ospf.domain import DomainKey
 from ospf.history import diff
-from ospf.lsa import INITIAL_SEQUENCE, OPAQUE_LINK, Lsa, OpaqueLsa, RouterLsa, encode_lsa
+from ospf.lsa import INITIAL_SEQUENCE, OPAQUE_LINK, Lsa, OpaqueLsa, RouterLink, RouterLsa, encode_lsa
 from ospf.past import POLLED, Rebuild, TrafficKey, traffic, type_name, versions
-from ospf.topology import Topology
+from ospf.paths import Paths
+from ospf.topology import Topology, build_domain
+from tests.model.areas import random_network
 from tests.ospf.archived import START, STREAM
 from tests.ospf.lsas import ip, p2p, stub
 
@@ -99,6 +106,60 @@ def test_attachments_of_an_area_are_merged_and_instances_are_not() -> None:
         "default": [20, 20],
         "vrf": [10, 10],
     }
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_every_routers_table_at_any_instant_is_the_one_it_had(seed: int, tmp_path: Path) -> None:
+    """A random network of several areas loses a cost or an LSA at a time; archived, and asked for all instants."""
+    draw, rebuild = random.Random(seed), Rebuild()
+    live = {area: {lsa.key: anew(lsa, 0) for lsa in lsas} for area, lsas in random_network(seed).databases().items()}
+    archive = ArchiveFile(tmp_path)
+    archive.open()
+    began = time.time() + 1
+    tables: dict[float, dict[int, Any]] = {}
+    for step in range(8):
+        now = began + step * 10
+        records = []
+        if step == 0:
+            records = [
+                Record(round(now * 1000), STREAM._replace(area=area), 7, ADDED, lsa.raw)
+                for area, lsas in live.items()
+                for lsa in lsas.values()
+            ]
+        else:
+            area = draw.choice(sorted(live))
+            key = draw.choice(sorted(live[area]))
+            old = live[area].pop(key)
+            outcome = REMOVED
+            if draw.random() < 0.7 and isinstance(old.body, RouterLsa) and old.body.links:
+                outcome, link = CHANGED, draw.randrange(len(old.body.links))
+                links = list(old.body.links)
+                was = links[link]
+                links[link] = RouterLink(was.link_id, was.link_data, was.type, draw.randrange(1, 50))
+                old = anew(Lsa(old.header, RouterLsa(old.body.flags, tuple(links)), b""), step)
+                live[area][key] = old
+            records = [Record(round(now * 1000), STREAM._replace(area=area), 7, outcome, old.raw)]
+        archive._take(records)
+        archive.flush(now)
+        areas = [AreaDatabase(area, tuple(lsas.values())) for area, lsas in sorted(live.items()) if lsas]
+        paths = Paths(build_domain(areas, instance="default", version=1, time=now))
+        tables[now + draw.choice([0, 5])] = {r: paths.table(r) for r in paths.topology.routers.tolist()}
+    archive.stop()
+    for instant, expected in tables.items():
+        held = ArchiveReader(tmp_path).at(instant)
+        assert held is not None
+        paths = Paths(rebuild.topologies(held, instant)[MAIN])
+        assert {r: paths.table(r) for r in paths.topology.routers.tolist()} == expected
+    assert len({str(sorted(each.items())) for each in tables.values()}) > 2  # something did change
+
+
+def anew(lsa: Lsa, sequence: int) -> Lsa:
+    """The LSA with its octets."""
+    h = lsa.header
+    return encode_lsa(
+        type=h.type, link_state_id=h.link_state_id, advertising_router=h.advertising_router, body=lsa.body,
+        options=h.options, sequence=INITIAL_SEQUENCE + sequence, age=1,
+    )  # fmt: skip
 
 
 def test_polled_databases_stand_in_only_where_nothing_is_attached() -> None:
