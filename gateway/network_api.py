@@ -39,7 +39,7 @@ def topology(held: Topology | None, names: Mapping[str, str], area: int | None =
     for row, target in enumerate(links.target.tolist()):
         if target in lan_routers and links.up[row]:
             lan_routers[target].append(address_text(int(links.router[row])))
-    texts = prefix_texts(held)
+    texts, rows_of = prefix_texts(held), np.bincount(links.vertex, minlength=held.n_vertices)
     spans = zip(prefixes.start[:-1].tolist(), prefixes.start[1:].tolist(), strict=True)
     return {
         "version": held.version,
@@ -59,7 +59,7 @@ def topology(held: Topology | None, names: Mapping[str, str], area: int | None =
         ],
         "unseen_borders": [address_text(border.router) for border in held.borders if not border.area_known],
         "routers": [
-            _router(held, vertex, router, names)
+            _router(held, vertex, router, names) | {"links": int(rows_of[vertex])}
             for vertex, router in enumerate(held.routers.tolist())
             if vertex in inside
         ],
@@ -113,7 +113,6 @@ def _router(held: Topology, vertex: int, router: int, names: Mapping[str, str]) 
         "router": text,
         "name": names.get(text, ""),
         "up": bool(held.alive[vertex]),
-        "links": int((held.links.router == router).sum()),
         "areas": areas,
         "abr": bool(flags & FLAG_B),
         "asbr": bool(flags & FLAG_E),

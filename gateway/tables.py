@@ -276,7 +276,7 @@ def _area_facts(d: Document) -> list[tuple[str, str]]:
             found.append((text, ", ".join(routers[:8]) + (f" and {len(routers) - 8} more" if len(routers) > 8 else "")))
     if d["unseen_borders"]:
         borders = ", ".join(d["unseen_borders"][:8])
-        found.append(("not seen", f"an area of each of {borders}: nothing is attached there"))
+        found.append(("not seen", f"further areas of {borders}: nothing is attached there"))
     return found
 
 
