@@ -50,6 +50,7 @@ LEAST_OCTETS = 1 << 20
 SEGMENTS = 16  # a full archive consists of about as many
 SEGMENT_CEILING = 32 << 20  # octets
 FLUSH_SECONDS = 1.0
+COMPLAIN_SECONDS = 60.0
 MAX_WAITING = 500_000  # records
 CLOCK_BACK_MS = 1000  # a clock set back by more than this begins a new segment
 NAME = re.compile(r"lsas-(\d{8})-\d{8}T\d{6}Z\.anemlsa")
@@ -127,6 +128,7 @@ class ArchiveFile:
         self._last = 0  # ms, the newest record's
         self._seen = 0  # records of this flush
         self._pruned = -1  # segments begun when the folder was last looked through
+        self._complained = float("-inf")
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
 
@@ -161,7 +163,13 @@ class ArchiveFile:
 
     def _run(self) -> None:
         while not self._ended.wait(FLUSH_SECONDS):
-            self.flush(_now() / 1000)
+            try:
+                self.flush(_now() / 1000)
+            except Exception as error:  # a fault of ours must not end the archive
+                self.stats.failures += 1
+                self._complain(error)
+                with self._writing:
+                    self._abandon()
 
     # Taking
 
@@ -216,11 +224,18 @@ class ArchiveFile:
                 self._append(pending, _ms(now))
             except (OSError, OspfArchiveError) as error:
                 self.stats.failures += 1
-                log.error("%s: the archive cannot be written: %s", self.directory, error)
+                self._complain(error)
                 for item in pending:
                     self._hold(item)
                 self._abandon()
             self.stats.records_lost += self._seen - (self.stats.records - written)
+
+    def _complain(self, error: Exception) -> None:
+        """Once a minute: a full disk stays full."""
+        now = time.monotonic()
+        if now - self._complained >= COMPLAIN_SECONDS:
+            self._complained = now
+            log.error("%s: the archive cannot be written: %s", self.directory, error, exc_info=error)
 
     def _resolved(self, taken: Iterable[Item | _Replace]) -> Iterator[Item]:
         """Items in order; each must be held before the next is asked for."""
@@ -287,10 +302,15 @@ class ArchiveFile:
         self._databases.expire(now)
         number = max((n for n, _ in _listed(self.directory)), default=0) + 1
         text = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now / 1000))
-        self._file = open(self.directory / f"lsas-{number:08d}-{text}.anemlsa", "xb", buffering=0)  # noqa: SIM115
+        path = self.directory / f"lsas-{number:08d}-{text}.anemlsa"
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115
         self._writer = SegmentWriter()
         self._opened = self._last = now
-        self._put(self._writer.begin(self._databases, now))
+        try:
+            self._put(self._writer.begin(self._databases, now))
+        except OSError:
+            path.unlink()  # a full disk must not fill with beginnings
+            raise
         self.stats.segments += 1
 
     def _continue(self, now: int) -> None:

@@ -181,7 +181,7 @@ def test_a_clock_set_back_begins_a_new_segment(tmp_path: Path, clock: Any) -> No
 
 
 def test_a_disk_that_refuses_is_counted_and_the_databases_come_back(
-    tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     archive = opened(tmp_path)
     archive.write("default", 2, "lan", [heard(router_lsa(1), 1)], SECONDS)
@@ -195,6 +195,8 @@ def test_a_disk_that_refuses_is_counted_and_the_databases_come_back(
         archive.write("default", 2, "lan", [heard(router_lsa(at), at)], SECONDS)
         archive.flush(SECONDS + at)
     assert (archive.stats.failures, archive.stats.records_lost) == (2, 2)
+    assert len(list(tmp_path.iterdir())) == 1 and caplog.text.count("No space left on device") >= 1
+    assert len(caplog.records) == 1
     monkeypatch.undo()
     archive.flush(SECONDS + 4)
     assert raws(tmp_path, 3.5) == [router_lsa(1).raw]
@@ -239,6 +241,22 @@ def test_its_own_thread_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     archive.stop()
     kinds = [item.kind for item in ArchiveReader(tmp_path).items(0, 1e12) if isinstance(item, Mark)]
     assert kinds[0] == BEGUN and len(kinds) == 2
+
+
+def test_a_fault_of_ours_does_not_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archivefile, "FLUSH_SECONDS", 0.01)
+    archive = ArchiveFile(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(archive, "_append", lambda items, now: 1 / 0)
+        archive.start()
+        deadline = time.monotonic() + 30
+        while archive.stats.failures < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    archive.write("default", 2, "lan", [heard(router_lsa(1), time.time())])
+    archive.stop()
+    databases = ArchiveReader(tmp_path).at(time.time() + 1)
+    assert databases is not None and len(databases) == 1
 
 
 def test_a_folder_that_cannot_be_used_is_an_error_of_ours(tmp_path: Path) -> None:
