@@ -13,14 +13,18 @@ from ospf.paths import Paths
 from ospf.v3.prefix import address6_text, prefix6_text
 from ospf.v3.topology import Topology6, build_domain_v3
 from ospf.wire import address_text
-from tests.ospf.v3_network import FRR_EXTERNAL, NUMBER, PROGRAMS, Database, Entry, Hop, Six
+from tests.ospf.v3_network import FRR_EXTERNALS, NUMBER, PROGRAMS, Database, Entry, Hop, Six
 from tests.require import require_programs, require_root
 
 pytestmark = pytest.mark.lab
-HEARD = {0: ("lan", "r1", "b3"), 1: ("s45", "r4", "b5")}  # area -> our segment, an FRR and a BIRD on it
+# Area -> our segment, an FRR and a BIRD on it, how many routers the area has.
+HEARD = {0: ("lan", "r1", "b3", 3), 1: ("s45", "r4", "b5", 4), 2: ("s36", "r6", "b3", 2)}
 STABLE_SECONDS = 2.5
 # FRR 8.4 hands packets for a forwarding address on its own segment to the ASBR (RFC 2328 16.4 (3): to the address).
 HOP_APART = {("r4", "2001:db8:e6::/48")}
+# It looks a forwarding address up when the LSA comes and not again when a route to the address does: for what BIRD
+# translated out of the NSSA (with a forwarding address inside) BIRD alone is the measure.
+NOT_ASKED = {(router, FRR_EXTERNALS["r6"]) for router in ("r1", "r2", "r4")}
 
 
 class OurSide:
@@ -85,8 +89,8 @@ def same(ours: Entry | None, theirs: Entry | None) -> bool:
 def lacking(network: Six, ours: OurSide) -> tuple[list[str], int]:
     """(what is not as the routers say, how many routes are)."""
     held, found, right = ours.databases(), [], 0
-    for area, (segment, *routers) in HEARD.items():
-        for router in routers:
+    for area, (segment, *routers, _) in HEARD.items():
+        for router in map(str, routers):
             theirs = network.database(router, area, segment)
             if held.get(area, {}) != theirs:
                 differing = held.get(area, {}).items() ^ theirs.items()
@@ -96,6 +100,8 @@ def lacking(network: Six, ours: OurSide) -> tuple[list[str], int]:
         mine, theirs_too = ours.table(router), network.table(router)
         for prefix in sorted(mine.keys() | theirs_too.keys()):
             one, other = mine.get(prefix), theirs_too.get(prefix)
+            if (router, prefix) in NOT_ASKED:
+                continue
             if (router, prefix) in HOP_APART and one is not None and other is not None:
                 one = replace(one, hops=frozenset(hop._replace(gateway="b5") for hop in one.hops))
             if same(one, other):
@@ -132,7 +138,7 @@ def six() -> Iterator[Six]:
 
 
 def instances(network: Six) -> dict[int, Database]:
-    return {area: network.database(router, area, segment) for area, (segment, router, _) in HEARD.items()}
+    return {area: network.database(router, area, segment) for area, (segment, router, _, _) in HEARD.items()}
 
 
 def quiet(network: Six, seconds: float = 60.0) -> dict[int, Database]:
@@ -140,13 +146,14 @@ def quiet(network: Six, seconds: float = 60.0) -> dict[int, Database]:
     end, since, before = time.monotonic() + seconds, time.monotonic(), None
     while True:
         state = instances(network)
-        others = {area: network.database(bird, area, segment) for area, (segment, _, bird) in HEARD.items()}
-        full = all(len([key for key in state[area] if key[0] == 0x2001]) == 3 + area for area in HEARD)
+        others = {area: network.database(bird, area, segment) for area, (segment, _, bird, _) in HEARD.items()}
+        full = all(sum(key[0] == 0x2001 for key in state[area]) == count for area, (*_, count) in HEARD.items())
         if state != before or state != others or not full:
             since, before = time.monotonic(), state
         elif time.monotonic() - since > 5.5:
             return state
-        assert time.monotonic() < end, f"{state} is not {others}"
+        apart = {area: sorted(key for key, _ in state[area].items() ^ others[area].items()) for area in HEARD}
+        assert time.monotonic() < end, f"FRR and BIRD differ in {apart}"
         time.sleep(0.3)
 
 
@@ -164,13 +171,13 @@ def test_tables_and_databases_are_the_routers_own(six: Six) -> None:
     counts = [settle(six, ours)]
     assert instances(six) == before
     kinds = {key[0] for database in before.values() for key in database}
-    assert kinds == {0x2001, 0x2002, 0x2003, 0x2004, 0x4005, 0x0008, 0x2009}
+    assert kinds == {0x2001, 0x2002, 0x2003, 0x2004, 0x4005, 0x2007, 0x0008, 0x2009}
 
     six.set_cost("r2", "c24", 10)  # BIRD has two border routers equally near
     six.set_cost("b3", "lan", 12)
     counts.append(settle(six, ours))
     six.ip("r1", "link", "set", "a14", "down")
-    six.ip("r4", "-6", "route", "del", "blackhole", FRR_EXTERNAL)
+    six.ip("r4", "-6", "route", "del", "blackhole", FRR_EXTERNALS["r4"])
     counts.append(settle(six, ours))
     six.ip("r1", "link", "set", "a14", "up")
     six.ip("r1", "link", "set", "b14", "down")

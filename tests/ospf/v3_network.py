@@ -1,18 +1,19 @@
-"""OSPFv3 routers in network namespaces, two areas, FRR ospf6d and BIRD mixed, and two of our listeners.
+"""OSPFv3 routers in network namespaces, three areas, FRR ospf6d and BIRD mixed, and three of our listeners.
 
                     lan, area 0, 2001:db8:100::/64
        ==+==============+==============+=========+==
          r1 (FRR, DR)   r2 (FRR)       b3 (BIRD) ls
-         | | a14, b14   | c24
-         +-+-----+ +----+                area 1
-                 r4 (FRR, ASBR)
-                  |
+         | | a14, b14   | c24          |
+         +-+-----+ +----+            ==+=======+==============+==
+                 r4 (FRR, ASBR)       r6 (FRR, ASBR)          ls
+                  |  area 1            s36, area 2, an NSSA, 2001:db8:36::/64
        ==+========+================+===============+==
          b5 (BIRD, ASBR)      s45, 2001:db8:45::/64   ls
 
 Every router also has a stub network (`st`) and an address of its own. r1 to r4 has two equal parallel links. Costs
 keep r4 from ever having two border routers equally near: FRR 8.4's ospf6d does not join inter-area routes of different
-border routers (RFC 2328 16.2 and BIRD do).
+border routers (RFC 2328 16.2 and BIRD do). Nor may a border router ever be reached sooner through area 1 than through
+the backbone, since ospf6d as a border router uses summaries of all areas and announces what it finds.
 Everything is torn down by `close()`, whatever happened before; nothing outside the own namespaces is touched.
 """
 
@@ -64,12 +65,14 @@ WIRES = {
     "b14": Wire(1, "2001:db8:14:b::", ("r1", "r4")),
     "c24": Wire(1, "2001:db8:24::", ("r2", "r4")),
     "s45": Wire(1, "2001:db8:45::", ("r4", "b5", "ls"), "broadcast"),
+    "s36": Wire(2, "2001:db8:36::", ("b3", "r6", "ls"), "broadcast"),
 }
-NUMBER = {"r1": 1, "r2": 2, "b3": 3, "r4": 4, "b5": 5, "ls": 9}
-HOME = {"r1": 0, "r2": 0, "b3": 0, "r4": 1, "b5": 1}  # area of the stub network and the own address
-PRIORITY = {"r1": 100, "r2": 50, "b3": 1, "r4": 100, "b5": 50}
+NUMBER = {"r1": 1, "r2": 2, "b3": 3, "r4": 4, "b5": 5, "r6": 6, "ls": 9}
+HOME = {"r1": 0, "r2": 0, "b3": 0, "r4": 1, "b5": 1, "r6": 2}  # area of the stub network and the own address
+PRIORITY = {"r1": 100, "r2": 50, "b3": 1, "r4": 100, "b5": 50, "r6": 1}
+NSSA = 2
 COSTS = {("r2", "c24"): 20, ("r4", "c24"): 25, ("b3", "lan"): 7}
-FRR_EXTERNAL = "2001:db8:e4::/48"  # of r4, E2
+FRR_EXTERNALS = {"r4": "2001:db8:e4::/48", "r6": "2001:db8:e7::/48"}  # E2
 BIRD_EXTERNALS = """
 protocol static { ipv6;
   route 2001:db8:e5::/48 blackhole;
@@ -106,9 +109,7 @@ protocol ospf v3 o {{
     if net = 2001:db8:e6::/48 then {{ ospf_metric2 = 30; accept; }}
     reject;
   }}; }};
-  area {area} {{
-{interfaces}
-  }};
+{areas}
 }}
 """
 BIRD_INTERFACE = """\
@@ -173,7 +174,8 @@ class Six:
             self.ip(node, "addr", "add", f"2001:db8:ff::{number}/128", "dev", "lo")
             for end in ("st", "st-end"):
                 self.ip(node, "link", "set", end, "up")
-        self.ip("r4", "-6", "route", "add", "blackhole", FRR_EXTERNAL)
+        for node, prefix in FRR_EXTERNALS.items():
+            self.ip(node, "-6", "route", "add", "blackhole", prefix)
         for node in HOME:
             self._start_bird(node) if node.startswith("b") else self._start_frr(node)
         for node in NUMBER:
@@ -230,7 +232,8 @@ class Six:
             interfaces.append(self._frr_interface(node, name, wire.area, f" ipv6 ospf6 network {kind}"))
         for name in ("st", "lo"):
             interfaces.append(self._frr_interface(node, name, HOME[node], " ipv6 ospf6 passive"))
-        extra = " redistribute kernel\n" if node == "r4" else ""
+        extra = " redistribute kernel\n" if node in FRR_EXTERNALS else ""
+        extra += f" area 0.0.0.{NSSA} nssa\n" if HOME[node] == NSSA else ""
         text = FRR.format(name=node, id=f"10.0.0.{NUMBER[node]}", interfaces="".join(interfaces), extra=extra)
         (folder / "ospf6d.conf").write_text(text)
         (folder / "zebra.conf").write_text(f"hostname {node}\nno zebra nexthop kernel enable\n")
@@ -261,16 +264,18 @@ class Six:
         self._await(folder / "bird.ctl")
 
     def _write_bird(self, node: str) -> None:
-        lines = [
-            BIRD_INTERFACE.format(name=name, cost=self.cost(node, name), priority=PRIORITY[node], extra=f"type {kind};")
-            for name, kind in [
-                (name, "ptp" if wire.kind == "p2p" else "broadcast") for name, wire in self._wires_of(node)
-            ]
-        ]
-        lines += [f'    interface "{name}" {{ cost {self.cost(node, name)}; stub; }};\n' for name in ("st", "lo")]
+        areas: dict[int, str] = {}
+        for name, wire in self._wires_of(node):
+            kind = "type ptp;" if wire.kind == "p2p" else "type broadcast;"
+            cost, priority = self.cost(node, name), PRIORITY[node]
+            line = BIRD_INTERFACE.format(name=name, cost=cost, priority=priority, extra=kind)
+            areas[wire.area] = areas.get(wire.area, "") + line
+        for name in ("st", "lo"):
+            areas[HOME[node]] += f'    interface "{name}" {{ cost {self.cost(node, name)}; stub; }};\n'
+        nssa = {NSSA: "nssa;"}
+        listed = "".join(f"  area {area} {{ {nssa.get(area, '')}\n{lines}  }};\n" for area, lines in areas.items())
         static = BIRD_EXTERNALS if node == "b5" else ""
-        number, area = NUMBER[node], HOME[node]
-        text = BIRD.format(id=f"10.0.0.{number}", area=area, static=static, interfaces="".join(lines))
+        text = BIRD.format(id=f"10.0.0.{NUMBER[node]}", static=static, areas=listed)
         (self.folder / node / "bird.conf").write_text(text)
 
     def _spawn(self, node: str, *command: str) -> None:
@@ -302,12 +307,16 @@ class Six:
     # What the routers say
 
     def database(self, node: str, area: int, segment: str) -> Database:
-        """Every LSA a router holds of an area, of one of its segments and of AS scope, without those being flushed."""
+        """Every LSA a router holds of an area, of one of its segments and of AS scope, without those being flushed.
+
+        Those of AS scope are not flooded into an NSSA.
+        """
         if node.startswith("b"):
             sections = bird_database(self.birdc(node, "show", "ospf", "lsadb"))
         else:
             sections = frr_database(self.vtysh(node, "show ipv6 ospf6 database detail"))
-        named = [sections.get(name, {}) for name in (f"0.0.0.{area}", segment, "AS")]
+        names = (f"0.0.0.{area}", segment) if area == NSSA else (f"0.0.0.{area}", segment, "AS")
+        named = [sections.get(name, {}) for name in names]
         return {key: value for section in named for key, value in section.items()}
 
     def table(self, node: str) -> dict[str, Entry]:
@@ -336,7 +345,7 @@ class Six:
 
 
 class Ears:
-    """Our listeners on the two LANs, on one thread; their sockets live in the namespace `ls`."""
+    """Our listeners, one in each area, on one thread; their sockets live in the namespace `ls`."""
 
     def __init__(self, network: Six) -> None:
         self.network = network
@@ -347,7 +356,7 @@ class Ears:
         self._thread: threading.Thread | None = None
 
     def attach(self, mode: str = "burst") -> None:
-        for number, wire in enumerate(("lan", "s45"), 201):
+        for number, wire in enumerate(("lan", "s45", "s36"), 201):
             config = AttachConfig(wire, version=3, mode=mode, router_id=f"0.0.0.{number}")  # type: ignore[arg-type]
             self._attachments.append(
                 inside(self.network.namespace("ls"), lambda config=config: open_attachment3(config))
@@ -397,7 +406,7 @@ FRR_TYPES = {
     "Inter-Prefix": 0x2003,
     "Inter-Router": 0x2004,
     "AS-External": 0x4005,
-    "Type-7": 0x2007,
+    "NSSA": 0x2007,
     "Link": 0x0008,
     "Intra-Prefix": 0x2009,
 }
