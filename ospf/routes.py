@@ -12,8 +12,7 @@ of backbone routes (16.3). An ASBR in several areas is reached through a non-bac
 the longest match), a type 7 one inside its NSSA. Between equal externals: type 7 with P, type 5, type 7 (RFC 3101 2.5).
 
 An area nobody is attached to is behind its border routers. A border router that announces a prefix into an area we see,
-and that prefix is in no area of its own that we see, ends the path there: kind and cost are known, the rest is not
-("hidden"). Only intra-area routes are ever announced into the backbone (12.4.3), so those come before what others
+and that prefix is in no area that we see, ends the path there: kind and cost are known, the rest is not ("hidden"). Only intra-area routes are ever announced into the backbone (12.4.3), so those come before what others
 announce there; an active area range, whose discard route nobody tells, looks the same and is skipped by the same rule
 (16.2 (3)). What a router of a backbone we see announces into other areas only, it has from that backbone.
 """
@@ -295,10 +294,10 @@ class Routes:
         np.copyto(key, rank * RANK + way_cost, where=usable)
         hidden = own & (self.row_hidden[row] != UNUSABLE)
         if hidden.any():
-            # What a router tells other areas it has from the backbone, or tells that too; what is in an area of its own
-            # that we see is not hidden.
+            # What a router tells other areas it has from the backbone, or tells that too; what is in an area that we
+            # see is not hidden.
             hidden &= (self.row_hidden[row] == HIDDEN_INTRA) | ~self.in_backbone[at_router]
-            hidden &= ~np.isin(node, node[self.row_intra[row] & (local >= 0)])
+            hidden &= ~np.isin(node, node[self.row_intra[row]])
             np.copyto(key, self.row_hidden[row] * RANK + self.row_cost[row], where=hidden)
         asbr = subject >= self.prefixes
         if asbr.any():

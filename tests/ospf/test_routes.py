@@ -321,6 +321,21 @@ def test_what_lies_behind_a_border_router_nobody_looks_behind() -> None:
     assert table(t, R3)["10.4.0.0/24"] == ("inter", 21, 0, 1, {f"10.1.23.3>{R2}"})
 
 
+def test_two_border_routers_of_an_area_nobody_looks_into_each_use_it() -> None:
+    areas = three_areas()
+    del areas[2]
+    areas[0].append(summary("10.4.0.0/24", R1, 31))
+    t = domain(areas)
+    assert table(t, R1)["10.4.0.0/24"] == ("intra", 31, 0, None, frozenset())  # though by R2 it were 21
+    assert table(t, R2)["10.4.0.0/24"] == ("intra", 11, 0, None, frozenset())
+
+
+def test_a_border_router_that_announces_what_it_may_not() -> None:
+    areas = three_areas()
+    areas[0].append(summary("10.4.0.0/24", R1, 31))  # FRR's ospf6d does; the prefix is in an area that we see
+    assert table(domain(areas), R1)["10.4.0.0/24"] == ("inter", 21, 0, 0, {f"10.0.12.1>{R2}"})
+
+
 def test_an_asbr_in_an_area_nobody_looks_into() -> None:
     areas = with_externals(external("10.9.0.0/16", R4, 7))
     del areas[2]
