@@ -109,7 +109,7 @@ def database_rows() -> list[dict[str, object]]:
             for name, text in (
                 ("install", "install all"),
                 ("refresh", "refresh all"),
-                ("first", "all of them by key"),
+                ("first", "all of them by key, timers put off"),
                 ("change", "all of them by key after one change"),
                 ("expire", "expire all"),
             )
