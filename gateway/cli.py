@@ -28,6 +28,7 @@ from gateway.query import NothingFound
 
 OK, NO, USAGE = 0, 1, 2
 WATCH_SECONDS = 2.0
+PROGRESS_SECONDS = 0.5
 PIPE_COLUMNS = 160  # width of tables that do not go to a terminal
 NOTHING = {  # what an empty answer means
     "events": ": nothing happened",
@@ -314,8 +315,24 @@ def fetch_routes(arguments: argparse.Namespace) -> Document:
 def fetch_events(arguments: argparse.Namespace) -> Document:
     choice = {"since": arguments.since, "until": arguments.until, "kind": arguments.kind}
     if arguments.store is not None:
-        return _offline().events(arguments.store, **choice, now=time.time())
+        return _offline().events(arguments.store, **choice, now=time.time(), progress=how_far())
     return client(arguments).get("events", **choice)
+
+
+def how_far() -> Callable[[float], None] | None:
+    """A line that tells which time is being read, where somebody looks; a day may take minutes."""
+    if not sys.stderr.isatty():
+        return None
+    from gateway import units
+
+    shown = [time.monotonic()]
+
+    def show(at: float) -> None:
+        if time.monotonic() - shown[0] > PROGRESS_SECONDS:
+            shown[0] = time.monotonic()
+            print(f"\rreading the archive: {units.clock(at)} \x1b[K\r", end="", file=sys.stderr, flush=True)
+
+    return show
 
 
 def fetch_lsas(arguments: argparse.Namespace) -> Document:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import api, history_api, network_api, query
-from gateway.past import Past
+from gateway.past import Past, Progress
 from gateway.past import offline as past_of
 from gateway.published import Event
 from gateway.store import read_events
@@ -51,13 +51,19 @@ def routes(
 
 
 def events(
-    store: str | Path, *, since: str | None, until: str | None, kind: str | None, now: float
+    store: str | Path,
+    *,
+    since: str | None,
+    until: str | None,
+    kind: str | None,
+    now: float,
+    progress: Progress | None = None,
 ) -> Document:
-    """As `/api/events`, from the events stored, else from the archive."""
+    """As `/api/events`, from the events stored, else from the archive; `progress` is told how far (a time)."""
     past = past_of(store, read_events)
     first = 0.0 if since is None else query.moment("--since", since, now)
     last = FOREVER if until is None else query.moment("--until", until, now)
-    found: Sequence[Event] = past.events(first, last)
+    found: Sequence[Event] = past.events(first, last, progress)
     return [api.event_document(event) for event in history_api.select_events(found, None, None, kind)]
 
 

@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Set
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.published import Event
@@ -30,6 +29,7 @@ STORE = "anemone.sqlite"
 MAX_EVENTS = 100_000  # of one answer; the newest are given
 
 Known = Mapping[int, Set[int]]
+Progress = Callable[[float], None]
 ReadEvents = Callable[[Path, float, float, int], list[Event]]
 
 
@@ -125,13 +125,13 @@ class Past:
             return []
         return self._read_events(self._store, since, float("inf"), most)
 
-    def events(self, since: float, until: float) -> list[Event]:
+    def events(self, since: float, until: float, progress: Progress | None = None) -> list[Event]:
         """What happened with since < time <= until, oldest first: as the store has it, else from the archive."""
         if self._store is not None and self._read_events is not None:
             return self._read_events(self._store, since, until, MAX_EVENTS)
-        return list(islice(self.replayed_events(since, until), MAX_EVENTS))
+        return list(islice(self.replayed_events(since, until, progress), MAX_EVENTS))
 
-    def replayed_events(self, since: float, until: float, progress: Any = None) -> Iterator[Event]:
+    def replayed_events(self, since: float, until: float, progress: Progress | None = None) -> Iterator[Event]:
         """The changes that the archived LSAs led to; `progress(time)` is called for every version made."""
         try:
             reader = self._reader()

@@ -235,7 +235,8 @@ class ArchiveFile:
         now = time.monotonic()
         if now - self._complained >= COMPLAIN_SECONDS:
             self._complained = now
-            log.error("%s: the archive cannot be written: %s", self.directory, error, exc_info=error)
+            fault = None if isinstance(error, OSError | OspfArchiveError) else error
+            log.error("%s: the archive cannot be written: %s", self.directory, error, exc_info=fault)
 
     def _resolved(self, taken: Iterable[Item | _Replace]) -> Iterator[Item]:
         """Items in order; each must be held before the next is asked for."""

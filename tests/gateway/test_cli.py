@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -226,6 +227,18 @@ def test_the_past_is_read_from_a_state_directory(run: Run, state: Path) -> None:
         assert run(*verb, "--store", "/none").code == 2
     never = run("topology", "--at", "2020-01-01T00:00:00Z", *store)
     assert never.code == 1 and "the archive holds 2025-11-21T21:20:00Z to" in never.err
+
+
+def test_how_far_reading_is_shown_where_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli.how_far() is None
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(cli, "PROGRESS_SECONDS", 0.0)
+    show = cli.how_far()
+    assert show is not None
+    show(1_763_760_000.0)
+    assert "2025-11-21 21:20:00Z" in screen.getvalue()
 
 
 def test_a_capture_in_real_time_tells_events_as_they_come(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

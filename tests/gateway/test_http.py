@@ -219,6 +219,18 @@ def test_read_only(url: str, method: str) -> None:
     assert json.load(error.value)["field"] == "method"
 
 
+def test_somebody_who_does_not_wait_for_a_slow_answer_harms_nobody(url: str) -> None:
+    at = urlsplit(url)
+    for _ in range(5):
+        with socket.create_connection((at.hostname, at.port), timeout=5) as peer:
+            peer.sendall(b"GET /api/routes?router=10.255.0.1 HTTP/1.0\r\n\r\n")
+    with urlopen(f"{url}/api/routes?router=10.255.0.1") as answer:
+        assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
+        assert len(json.load(answer)["routes"]) > 5
+    with urlopen(Request(f"{url}/api/routes?router=10.255.0.1", method="HEAD")) as answer:
+        assert answer.status == 200 and answer.read() == b""
+
+
 @pytest.mark.parametrize(
     "line",
     [b"GET /api/links?top=%ff%00 HTTP/1.0", b"GET //api//links HTTP/1.0", b"GET /api/link/%E2%82 HTTP/1.0",

@@ -34,7 +34,9 @@ def test_routes(state: Path) -> None:
 
 
 def test_events_of_the_archive_and_of_the_store(state: Path) -> None:
-    found = offline.events(state, since=None, until=None, kind="cost_changed", now=T)
+    seen: list[float] = []
+    found = offline.events(state, since=None, until=None, kind="cost_changed", now=T, progress=seen.append)
+    assert seen and max(seen) == T + 100
     assert len(found) == 2 and offline.events(state, since=None, until=None, kind="link_up", now=T) == []
     db = Database(state / "anemone.sqlite")
     kinds = enumerate(("link_up", "agent_lost"))
