@@ -80,12 +80,12 @@ class Board:
     def __enter__(self) -> Board:
         try:
             self._build()
-            for router in self._bird:
-                self._start_bird(router)
             for router in self._frr:
                 if "agentx" in self._frr[router]:
                     self._start_snmpd(router)
                 self._start_frr(router)
+            for router in self._bird:
+                self._start_bird(router)
         except BaseException:
             self.close()
             raise
@@ -241,7 +241,8 @@ class Board:
                 return
             if time.monotonic() > end:
                 neighbors = self.vtysh(router, "show ip ospf neighbor")
-                raise AssertionError(f"no convergence: {len(now[0])} LSAs, not {full} Full in\n{neighbors}")
+                dead = [str(daemon.args) for daemon in self._daemons if daemon.poll() is not None]
+                raise AssertionError(f"no convergence: {len(now[0])} LSAs, not {full} Full\n{neighbors}\nended: {dead}")
             self.listen(0.2)
 
     # -- listeners

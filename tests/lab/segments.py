@@ -46,7 +46,7 @@ _FRR_INTERFACES = {
     0: ("0", "ip ospf authentication\n ip ospf authentication-key pass"),
     1: ("0", f"{_MD5} 7 md5 sixteen-octets-x"),
     2: ("0", f"{_MD5} 1 md5 old"),
-    SHARED: ("0", ""),
+    SHARED: ("0", "ip ospf priority 10"),
     FRR_STUB: ("1", ""),
     FRR_NSSA: ("2", ""),
     FRR_P2P: ("0", "ip ospf network point-to-point"),
@@ -91,7 +91,7 @@ def frr() -> dict[str, str]:
 def bird() -> dict[str, str]:
     """bird.conf by router."""
     plain = [
-        f'interface "l{SHARED}" {{ type broadcast; {_TIMERS} priority 0; }};',
+        f'interface "l{SHARED}" {{ type broadcast; {_TIMERS} }};',
         f'interface "l{BIRD_P2P}" {{ type ptp; {_TIMERS} }};',
     ]
     b = [_keyed(number) for number in (0, 1, 3, 4, 5, 6, 7)] + plain
