@@ -153,9 +153,14 @@ def joined_events(stored: Sequence[Event], recent: Sequence[Event]) -> list[Even
 
 
 def replayed(
-    file: str, replay: Any, events: Sequence[Any], topologies: Mapping[str, Document], error: str
+    file: str,
+    replay: Any,
+    events: Sequence[Any],
+    topologies: Mapping[str, Document],
+    lsas: Sequence[Document],
+    error: str,
 ) -> Document:
-    """What a capture held: topologies, what happened, and what was in the file that could not be used."""
+    """What a capture held: topologies, what happened, the LSA traffic, and what of the file could not be used."""
     return {
         "file": file,
         "first": None if replay.first is None else rfc3339(replay.first),
@@ -167,6 +172,7 @@ def replayed(
             for stream, listener in replay.listeners.items()
         ],
         "events": [event_document(Event(e.time, e.kind, e.subject, e.detail)) for e in events],
+        "lsas": list(lsas),
         "packets": asdict(replay.stats),
         "ospf": replay.listener_stats(),
         "last_refusal": replay.last_error,

@@ -55,9 +55,14 @@ def lsas(documents: Sequence[Document]) -> RenderableType:
             plain(f"{d['router']} {d['name']}".rstrip()), plain(d["type"]), plain(d["area"]), *numbers,
             plain(units.octets(d["octets"])),
         )  # fmt: skip
+    return Group(table, plain(_shares(documents), "dim"))
+
+
+def _shares(documents: Sequence[Document]) -> str:
     total = sum(d["lsas"] for d in documents)
-    shares = ", ".join(f"{name} {units.percent(sum(d[name] for d in documents) / total)}" for name in FATES)
-    return Group(table, plain(f"{total:,} LSAs: {shares}", "dim"))
+    sums = {name: sum(d[name] for d in documents) for name in FATES}
+    shares = ", ".join(f"{name} {units.percent(count / total)}" for name, count in sums.items() if count)
+    return f"{total:,} LSAs: {shares}" if total else "no LSAs"
 
 
 def replayed(d: Document) -> RenderableType:
@@ -76,13 +81,12 @@ def replayed(d: Document) -> RenderableType:
     )
     span = f"{when(d['first'])} to {when(d['last'])}" if d["first"] else ""
     parts.append(plain(f"{packets['packets']:,} packets, {span}, {packets['ospf']:,} of OSPF; {held}", "dim"))
+    parts.append(plain(_shares(d["lsas"]), "dim"))
     refused = ospf.get("malformed", 0) + ospf.get("lsas_refused", 0)
     if refused:
         parts.append(plain(f"{refused:,} packets or LSAs refused, one for: {d['last_refusal']}", "yellow"))
     if packets["unread_version"]:
         parts.append(plain(f"{packets['unread_version']:,} packets of OSPFv3, which is not read yet", "yellow"))
-    if packets["fragments"]:
-        parts.append(plain(f"{packets['fragments']:,} IP fragments left out", "yellow"))
     if not d["topologies"]:
         parts.append(plain("no LSA in it: no topology", "yellow"))
     return Group(*parts)

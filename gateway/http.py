@@ -313,8 +313,9 @@ class Answers:
         at, wanted = given.moment("at", published.time), given.text("instance")
         chosen = None if prefix is None else query.prefix("prefix", prefix)
         held = _current(published) if at is None else self._sources.past.topologies(at)
-        _, topology = history_api.choose(held, wanted, _main(published))
-        return history_api.routes(topology, Paths(topology), router, self._sources.names, chosen)
+        name, topology = history_api.choose(held, wanted, _main(published))
+        made = history_api.routes(topology, Paths(topology), router, self._sources.names, chosen)
+        return made | {"instance": name}
 
     def _lsas(self, published: Published, given: Arguments) -> Any:
         since = query.moment("since", given.text("since") or "now-1h", published.time)

@@ -15,7 +15,6 @@ from gateway.past import offline as past_of
 from gateway.published import Event
 from gateway.store import read_events
 from ospf.paths import Paths
-from ospf.topology import Topology
 
 Document = Any
 FOREVER = 253_402_300_800.0  # year 10000
@@ -46,8 +45,8 @@ def routes(
     past = past_of(store)
     number = query.router_id("ROUTER", router)
     chosen = None if prefix is None else query.prefix("--prefix", prefix)
-    found: Topology = history_api.choose(past.topologies(_moment(past, "--at", at, now)), instance)[1]
-    return history_api.routes(found, Paths(found), number, api.NO_NAMES, chosen)
+    name, found = history_api.choose(past.topologies(_moment(past, "--at", at, now)), instance)
+    return history_api.routes(found, Paths(found), number, api.NO_NAMES, chosen) | {"instance": name}
 
 
 def events(

@@ -16,11 +16,12 @@ from typing import Any
 from gateway import history_api, network_api, query
 from gateway.errors import GatewayError
 from gateway.query import NothingFound
-from ospf.archive import BEGUN, Mark
+from ospf.archive import BEGUN, OUTCOMES, Mark, Record
 from ospf.archivefile import ArchiveReader
 from ospf.capture import Progress, read_capture
 from ospf.changes import TopologyEvent
 from ospf.errors import OspfArchiveError, OspfCaptureError
+from ospf.past import Traffic, TrafficKey, traffic
 from ospf.replay import SOURCE, Replay, packet_of
 from ospf.segment import MAGIC
 from ospf.thresholds import AnomalyConfig
@@ -38,6 +39,7 @@ class Replayed:
     replay: Replay
     events: list[TopologyEvent] = field(default_factory=list)
     moments: list[dict[str, Topology]] = field(default_factory=list)
+    traffic: dict[TrafficKey, Traffic] = field(default_factory=dict)
     error: str = ""
 
 
@@ -85,7 +87,8 @@ def run(
 
     Without `events` no version is cut but at the stops and at the end, which is faster by far.
     """
-    done = Replayed(Replay(every_version=events, anomalies=AnomalyConfig() if events else None))
+    thresholds = AnomalyConfig() if events else None
+    done = Replayed(Replay(every_version=events, anomalies=thresholds, record_lsas=True))
     replay, progress = done.replay, Progress()
     line = _ProgressLine(path, progress)
     waiting = sorted(stops)
@@ -96,6 +99,7 @@ def run(
             done.events.append(event)
             if tell is not None:
                 tell(event)
+        traffic(_records(replay), done.traffic)
 
     try:
         for at, packet, instance, source, mark in pieces(path, progress):
@@ -126,6 +130,13 @@ def run(
         done.moments.append({key.name: topology for key, topology in replay.topologies.items()})
     drain()
     return done
+
+
+def _records(replay: Replay) -> Iterator[Record]:
+    """The LSAs heard since the last time, as an archive has them."""
+    while (each := replay.next_heard()) is not None:
+        stream, heard = each
+        yield Record(round(heard.time * 1000), stream, heard.router_id, OUTCOMES.index(heard.outcome), heard.lsa.raw)
 
 
 def _stop(done: Replayed, at: float) -> None:
@@ -203,4 +214,5 @@ def topology(
     if instance is not None:
         found = dict([history_api.choose(found, instance)])
     documents = {name: network_api.topology(held, {}, chosen) for name, held in found.items()}
-    return history_api.replayed(str(path), done.replay, done.events, documents, done.error)
+    lsas = history_api.lsas(done.traffic)
+    return history_api.replayed(str(path), done.replay, done.events, documents, lsas, done.error)

@@ -260,9 +260,9 @@ def type_name(version: int, number: int) -> str:
     return names.get(number, f"type {number}" if version == 2 else f"type {number:#06x}")
 
 
-def traffic(items: Iterable[Item]) -> dict[TrafficKey, Traffic]:
-    """The LSA traffic of a run of records, by area, advertising router and type."""
-    found: dict[TrafficKey, Traffic] = {}
+def traffic(items: Iterable[Item], into: dict[TrafficKey, Traffic] | None = None) -> dict[TrafficKey, Traffic]:
+    """The LSA traffic of a run of records, by area, advertising router and type; `into` goes on counting."""
+    found = {} if into is None else into
     for item in items:
         if isinstance(item, Mark) or item.outcome >= len(OUTCOMES) - 1 or not item.router:
             continue  # a mark, a snapshot's, or what nobody sent

@@ -12,8 +12,6 @@ the packets and never goes back (`stats.clock_back` counts where the file's does
 
 An archive is replayed the same way: `packet_of` makes of a record the Link State Update it once came in. An LSA that
 reached MaxAge unheard is flushed in nobody's name, with the octets it had.
-
-Left out: IP fragments (an LSA bigger than the MTU comes in several packets), counted.
 """
 
 from __future__ import annotations
@@ -31,6 +29,7 @@ from ospf.config import AttachConfig
 from ospf.domain import Domain, DomainKey, Source
 from ospf.errors import OspfEncodeError
 from ospf.events import Complaint, LsaHeard, LsdbChanged, NeighborLost, NeighborSeen
+from ospf.fragments import Fragments
 from ospf.history import TopologyEvent, diff
 from ospf.listener import Listener
 from ospf.lsa import MAX_AGE
@@ -96,7 +95,7 @@ class ReplayStats:
     octets: int = 0
     not_ip: int = 0
     not_ospf: int = 0
-    fragments: int = 0
+    fragments: int = 0  # of IPv4 packets, put together when all are there
     malformed: int = 0  # OSPF too short or of an unknown version
     ospf: int = 0
     unread_version: int = 0  # of a version there is no listener for
@@ -133,6 +132,7 @@ class Replay:
         self._due: dict[DomainKey, float] = {}
         self._timeouts: dict[Stream, float] = {}
         self._wake = 0.0  # the soonest of all of these
+        self._fragments = Fragments()
         self._events: deque[TopologyEvent] = deque()
         self._heard: deque[tuple[Stream, LsaHeard]] = deque()
 
@@ -200,7 +200,10 @@ class Replay:
             return 0, 0, 0, b""
         if four and int.from_bytes(packet[6:8], "big") & 0x3FFF:
             stats.fragments += 1
-            return 0, 0, 0, b""
+            whole = self._fragments.add(packet, self.now)
+            if whole is None:
+                return 0, 0, 0, b""
+            packet = whole
         payload = packet[(packet[0] & 15) * 4 :] if four else behind_headers(packet)
         version = payload[0] if payload else 0
         if version != (2 if four else 3) or len(payload) < PACKET_HEADER_LENGTH - 8:
@@ -248,7 +251,7 @@ class Replay:
             if isinstance(event, LsdbChanged):
                 self._due.setdefault(key, self.domains[key].changed(self.now) if self._every else inf)
             elif isinstance(event, LsaHeard):
-                if self._record:
+                if self._record and len(self._heard) < MAX_EVENTS:
                     self._heard.append((stream, event))
             elif watch is None or not isinstance(event, Complaint):  # the watch tells those in its own words
                 self._say(told(event))

@@ -54,10 +54,10 @@ def test_a_capture() -> None:
     for words in ("10.98.0.3:10.98.3.0/24", "cost changed", "95 of OSPF; area 0.0.0.0: 16 LSAs", "AS boundaries"):
         assert words in shown
     d["events"] *= 9
-    d["packets"] |= {"fragments": 2, "unread_version": 3}
+    d["packets"] |= {"unread_version": 3}
     d["ospf"]["malformed"], d["last_refusal"] = 4, "packet checksum\x1b[31m"
     shown = text(history_tables.replayed(d | {"topologies": []}))
-    for words in ("68 earlier events", "2 IP fragments", "3 packets of OSPFv3", "packet checksum·", "no topology"):
+    for words in ("68 earlier events", "3 packets of OSPFv3", "packet checksum·", "no topology"):
         assert words in shown
 
 

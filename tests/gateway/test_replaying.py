@@ -46,6 +46,8 @@ def test_the_document_of_a_capture() -> None:
     assert topology["instance"] == "default" and len(topology["routers"]) == 3 and len(topology["prefixes"]) == 13
     assert d["databases"] == [{"instance": "default", "version": 2, "area": "0.0.0.0", "lsas": 16}]
     assert ("cost_changed", "10.98.0.2:10.98.0.2") in {(e["kind"], e["subject"]) for e in d["events"]}
+    fates = {fate: sum(row[fate] for row in d["lsas"]) for fate in ("added", "changed", "duplicate", "removed")}
+    assert sum(row["lsas"] for row in d["lsas"]) == 48 and fates["removed"] == 1 and fates["duplicate"] > 10
     assert d["packets"]["ospf"] == 95 and d["error"] == "" and d["first"] == "2026-11-21T20:07:31.655Z"
 
 

@@ -23,6 +23,7 @@ from ospf.v3.packets import with_checksum
 from ospf.wire import address_number, address_text
 from tests.ospf.archived import START, STREAM, Recorded, router_lsa
 from tests.ospf.lsas import p2p, stub
+from tests.ospf.test_fragments import fragments
 from tests.ospf.test_past import ends
 from tests.require import require_programs
 
@@ -222,6 +223,13 @@ def test_what_is_not_for_us_is_counted() -> None:
     replay.receive(six, T)
     assert replay.stats.unread_version + len(replay.listeners) == 1
     replay.finish()
+
+
+def test_an_lsa_bigger_than_the_mtu_comes_in_fragments() -> None:
+    replay, big = Replay(), router_lsa(1, links=200)
+    for part in reversed(fragments(update(big), [1480])):
+        replay.receive(part, T)
+    assert len(held(replay)) == 1 and replay.stats.fragments == 2 and replay.stats.ospf == 1
 
 
 def test_neighbors_are_told() -> None:
