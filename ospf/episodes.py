@@ -137,7 +137,7 @@ class Episodes:
                 episode.first, episode.count = strikes[0], needed - 1 + weight
                 episode.detail, episode.due = detail, now + quiet
                 strikes.clear()
-                self._begin(kind, subject, episode, now, _so_far(episode, detail))
+                self._begin(kind, subject, episode, now, _so_far(episode, detail) if needed > 1 else detail)
         self._queue((kind, "", subject), episode)
 
     def state(self, kind: str, scope: str, wrong: Mapping[str, str], now: float, grace: float = 0.0) -> None:
@@ -245,7 +245,8 @@ class Episodes:
 
 
 def _so_far(episode: _Episode, detail: str) -> str:
-    text = f"{episode.count} {episode.unit} in {episode.last - episode.first:.0f} s"
+    unit = episode.unit if episode.count != 1 else episode.unit.removesuffix("s")
+    text = f"{episode.count} {unit} in {episode.last - episode.first:.0f} s"
     return f"{text}: {detail}" if detail else text
 
 

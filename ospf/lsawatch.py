@@ -6,8 +6,9 @@ remembered, by its numbers and a hash of its content; several attachments of an 
 *Storm*: new instances per router and per area. Refreshes on schedule are left out, or a big ASBR would storm every
 half hour; so is what a first synchronisation brings, and what is older than a minute: it was not flooded just now.
 
-*Repeats*: a copy from a neighbor that had sent this instance before. Copies from different neighbors are OSPF's normal
-redundancy, and on a LAN a DROther's LSA is heard twice by design (to the DR, from the DR).
+*Repeats*: a copy from a neighbor that had sent this instance just before. Copies from different neighbors are OSPF's
+normal redundancy, and on a LAN a DROther's LSA is heard twice by design (to the DR, from the DR); a copy long after is
+a whole database on its way to a router that came anew, on segments where packets to others are heard.
 
 *Two routers with one id* see each other's router-LSA as their own, outdated one, and answer with a newer instance
 (RFC 2328 13.4): contents alternate while the sequence number runs. A flapping link alternates too, but some interface
@@ -52,6 +53,7 @@ FORGET_SECONDS = 600.0  # after an LSA was flushed
 SILENCE_SECONDS = float(LS_REFRESH_TIME)  # nothing heard of an area: then it is we who miss the refreshes
 INSTANCES = 4  # of an LSA remembered besides the newest
 SENDERS = 16
+REPEAT_SECONDS = 30.0  # a retransmission comes after RxmtInterval, five seconds
 AS_SCOPE, LINK_SCOPE = "as", "link"
 
 
@@ -201,7 +203,7 @@ class LsaWatch:
 
     def _copy(self, known: _Known, lsid: int, key: _Key, heard: LsaHeard, attachment: str) -> None:
         now, sender = heard.time, heard.router_id
-        self._repeat(attachment, now, again=sender in known.senders)
+        self._repeat(attachment, now, again=sender in known.senders and now - known.heard <= REPEAT_SECONDS)
         if sender not in known.senders and len(known.senders) < SENDERS:
             known.senders += (sender,)
         limit = self._config.max_age_seconds

@@ -161,6 +161,7 @@ class SegmentWatch:
             if window.add(now, new) >= config.failure_packets:
                 going_on = self._episodes.holds(kind, attachment)
                 text = listener.last_error if kind == CHECKSUM_FAILURES else self._remedies.get(attachment, "")
+                text = f"{window.total} packets in {config.failure_seconds:.0f} s, last: {text}"
                 self._episodes.strike(
                     kind, attachment, now, text, quiet=config.failure_seconds,
                     weight=new if going_on else window.total, unit="packets",

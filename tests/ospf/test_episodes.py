@@ -60,6 +60,13 @@ def test_a_state_begins_after_its_grace_and_ends_with_it() -> None:
     assert drain(episodes) == [(70.0, ONE_WAY_LINK, "b", "again")]
 
 
+def test_one_strike_is_told_in_its_own_words() -> None:
+    episodes = Episodes()
+    episodes.strike(FLAP, "a", 5.0, "why", quiet=10.0, unit="complaints")
+    episodes.handle_timeout(15.0)
+    assert [t[3] for t in drain(episodes)] == ["why", "1 complaint in 0 s"]
+
+
 def test_begin_and_end() -> None:
     episodes = Episodes()
     for now in (0.0, 1.0):

@@ -119,6 +119,15 @@ def test_one_neighbor_repeats_itself() -> None:
     assert stream.kinds() == [("duplicates_ended", "eth0")]
 
 
+def test_a_database_for_a_router_that_comes_anew_is_no_repetition() -> None:
+    stream = Stream(duplicate_lsas=100)
+    lsas = [external_lsa(0, R1, n, age=300) for n in range(200)]
+    for now in (0.0, 100.0):
+        for lsa in lsas:
+            stream.hear(lsa, now, "10.0.0.8")
+    assert stream.told() == []
+
+
 def test_a_refresh_far_too_early_again_and_again() -> None:
     stream = Stream(early_refreshes=3)
     for n in range(3):
