@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,7 +66,8 @@ def count_steps(decode: Callable[[bytes], object], data: bytes, most: int) -> in
             raise StepBudgetExceeded(f"more than {most} steps for {len(data)} octets")
         return trace
 
-    before = sys.gettrace()
+    before, collecting = sys.gettrace(), gc.isenabled()
+    gc.disable()  # others' callbacks of the collector are no steps of the decoder
     sys.settrace(trace)
     try:
         decode(data)
@@ -73,6 +75,8 @@ def count_steps(decode: Callable[[bytes], object], data: bytes, most: int) -> in
         pass
     finally:
         sys.settrace(before)
+        if collecting:
+            gc.enable()
     return taken
 
 
