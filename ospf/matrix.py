@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ospf.groups import mix, words
+from ospf.routes import UNUSABLE
 from ospf.spf import Hops, spread
 from ospf.topology import Topology
 from ospf.touched import renumbered, same_rules, touched
@@ -193,17 +194,22 @@ class _Follow:
         marks = touched(self.before.paths.areas, areas, self.paths.differs, self.rows)
         begin, end = routes.begin[self.like], routes.end[self.like]
         which, row = spread(begin, end - begin)
-        inner = np.flatnonzero((routes.row_target[row] >= 0) & (routes.row_rank[row] < 9))
+        inner = np.flatnonzero((routes.row_target[row] >= 0) & (routes.row_rank[row] != UNUSABLE))
         which, row = which[inner], row[inner]
-        count = np.bincount(which, minlength=len(self.like))
-        start = np.cumsum(count) - count
+        area = routes.row_area[row]
         found = np.zeros(len(group), dtype=np.bool_)
-        base = areas.base[routes.row_area[row]] + routes.row_target[row] * areas.width[routes.row_area[row]]
-        for nth in range(int(count.max(initial=0))):
-            nodes = np.flatnonzero(count[group] > nth) if nth or (count == 0).any() else slice(None)
-            at = (start + nth)[group[nodes]]
-            local = areas.local[routes.row_area[row[at]], vertex[nodes]]
-            found[nodes] |= marks[np.where(local >= 0, base[at] + local, 0)] & (local >= 0)
+        for a in range(len(areas.areas)):
+            base, width = int(areas.base[a]), int(areas.width[a])
+            if not marks[base : base + width * width].any():
+                continue  # most changes stay in one area
+            here = np.flatnonzero(area == a)
+            count = np.bincount(which[here], minlength=len(self.like))
+            start = np.cumsum(count) - count
+            target = base + routes.row_target[row[here]] * width
+            local = areas.local[a][vertex]
+            for nth in range(int(count.max(initial=0))):
+                nodes = np.flatnonzero((count[group] > nth) & (local >= 0))
+                found[nodes] |= marks[target[(start + nth)[group[nodes]]] + local[nodes]]
         return found
 
     # Pairs
