@@ -1,4 +1,4 @@
-"""Grace-LSAs: the TLVs of RFC 3623 B, and what is none."""
+"""Grace-LSAs: the TLVs of RFC 3623 B, one from FRR, and what is none."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import pytest
 
 from ospf.errors import OspfDecodeError
 from ospf.graceful import Grace, grace_of
-from ospf.lsa import UnknownLsa
+from ospf.lsa import UnknownLsa, decode_lsa
 from tests.ospf.heard import grace_lsa, instance, router_lsa
+from tests.ospf.lsas import ip
 
 PERIOD = bytes.fromhex("00010004 00000078")
 REASON = bytes.fromhex("00020001 01000000")
 ADDRESS = bytes.fromhex("00030004 0a000001")
+
+
+def test_what_frr_says_before_it_restarts() -> None:
+    """As FRR 8.4 flooded it at `graceful-restart prepare ip ospf`, with a grace period of 20 s."""
+    lsa = decode_lsa(
+        bytes.fromhex(
+            "00014209 03000000 0a610001 80000001 b155002c 00010004 00000014 00020001 01000000 00030004 0a610001"
+        )
+    )
+    assert grace_of(lsa) == Grace(20, 1, ip("10.97.0.1"))
 
 
 def test_what_a_grace_lsa_says() -> None:
