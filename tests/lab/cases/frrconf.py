@@ -8,6 +8,7 @@ from tests.lab.cases.casefile import LISTENER, AreaRange, Case, End, Segment
 from tests.lab.cases.state import State
 
 HELLO, DEAD, RETRANSMIT = 1, 4, 2  # seconds
+REDISTRIBUTE = "redistribute kernel route-map EXTERNAL"
 NETWORK = {"broadcast": "broadcast", "stub": "broadcast", "p2p": "point-to-point", "p2mp": "point-to-multipoint"}
 
 
@@ -95,8 +96,8 @@ def ranges(case: Case, area: int, router: str) -> list[AreaRange]:
 
 def redistribution(state: State, router: str) -> Iterator[str]:
     """Kernel routes into OSPF; the default route has a command of its own."""
-    if any(external.router == router for external in state.case.externals):
-        yield "redistribute kernel route-map EXTERNAL"
+    if any(external.prefix.prefixlen for external in state.externals_of(router)):
+        yield REDISTRIBUTE
     for external in state.externals_of(router):
         if external.prefix.prefixlen == 0:
             yield f"default-information originate always metric {external.metric} metric-type {external.type}"

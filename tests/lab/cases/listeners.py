@@ -8,9 +8,11 @@ import time
 from dataclasses import dataclass
 
 from ospf.areas import AreaDatabase
+from ospf.auth import next_boot_count
 from ospf.config import AttachConfig
 from ospf.domain import Source, area_databases
 from ospf.events import SyncFailed
+from ospf.keys import AuthKey
 from ospf.listener import Listener
 from ospf.rawsocket import RawAttachment, UdpAttachment, open_attachment
 from ospf.wire import address_text
@@ -56,10 +58,12 @@ class Listeners:
             area=address_text(segment.area),
             router_id=address_text(FIRST_ROUTER_ID + place),
             poll_seconds=POLL_SECONDS,
-            **authentication(segment),
+            authentication=key_of(segment),
         )
         attachment = inside(self.network.namespace(LISTENER), lambda: open_attachment(config))
-        return Ear(segment, Listener(config, time.monotonic()), attachment)
+        listener = Listener(config, time.monotonic(), boot_count=next_boot_count(0, time.time()))
+        listener.attached(address=attachment.address, point_to_point=attachment.point_to_point, mtu=attachment.mtu)
+        return Ear(segment, listener, attachment)
 
     def _run(self) -> None:
         try:
@@ -115,11 +119,8 @@ class Listeners:
         self.ears.clear()
 
 
-def authentication(segment: Segment) -> dict[str, object]:
-    """AttachConfig's keys for a segment's authentication."""
+def key_of(segment: Segment) -> AuthKey | None:
+    """Our key on a segment."""
     if segment.auth is None:
-        return {}
-    keys = {"type": segment.auth.type, "key": segment.auth.key}
-    if segment.auth.type != "simple":
-        keys["key_id"] = segment.auth.key_id
-    return {"authentication": keys}
+        return None
+    return AuthKey(**{"type": segment.auth.type, "key": segment.auth.key, "key_id": segment.auth.key_id})

@@ -121,6 +121,8 @@ class CaseNetwork(Network):
             no = "no " if verb == "delete" else ""
             frr.configure(self, external.router, "router ospf", f"{no}default-information originate always {words}")
             return
+        if verb == "add" and self.plan.routers[external.router].program == "frr":
+            frr.configure(self, external.router, "router ospf", frrconf.REDISTRIBUTE)
         command("ip", "-n", self.namespace(external.router), *self._external_route(verb, external).split())
 
     def interface_index(self, node: str, interface: str) -> int:

@@ -5,7 +5,7 @@ cut NODE SEGMENT / mend NODE SEGMENT     the cable into a LAN's switch: nobody s
 cost ROUTER SEGMENT COST
 kill ROUTER / stop ROUTER / start ROUTER the daemons: kill -9, an orderly end, a start with the present configuration
 withdraw ROUTER PREFIX / announce ROUTER PREFIX     one of the case's externals
-virtual AREA up|down                     says that the virtual links through an area should now be up, or not
+virtual ROUTER up|down                   says that the virtual links of a router should now be up, or not
 stub-router ROUTER on|off                RFC 6987
 rfc1583 on|off                           at every router and in our own options
 config ROUTER: LINE; LINE                lines for `configure terminal` of an FRR router
@@ -102,8 +102,8 @@ def announce(network: CaseNetwork, router: str, prefix: str) -> None:
             network.route_external("add", external)
 
 
-def virtual(network: CaseNetwork, area: str, word: str) -> None:
-    mine = [each for each in network.case.virtuals if each.area == int(area)]
+def virtual(network: CaseNetwork, router: str, word: str) -> None:
+    mine = [each for each in network.case.virtuals if router in each.ends]
     others = [each for each in network.state.virtuals if each not in mine]
     network.state.virtuals = others + (mine if word == "up" else [])
 

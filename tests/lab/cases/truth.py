@@ -80,6 +80,8 @@ def frr_table(document: dict[str, Any]) -> Table:
             Hop(hop["via"], hop["ip"]) if "via" in hop else Hop(hop.get("directlyAttachedTo", "?"), "")
             for hop in route["nexthops"]
         )
+        # beside the real next hop FRR lists the virtual link: without an interface, or as the neighbour through `lo`
+        hops = frozenset(hop for hop in hops if hop != Hop("?", "") and not (hop.interface == "lo" and hop.gateway)) or hops
         found[prefix] = Entry(kind, route["cost"], route.get("type2cost", 0) if kind == EXT2 else 0, hops)
     return found
 
