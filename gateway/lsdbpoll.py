@@ -196,7 +196,7 @@ class LsdbPoller:
 
 
 @cache
-def _engine() -> Any:
+def _pysnmp() -> Any:
     """pysnmp's engine, one for all pollers: it takes a quarter of a second to make, best before the reactor runs."""
     from pysnmp.hlapi.v3arch.asyncio import SnmpEngine
 
@@ -213,7 +213,7 @@ class _Session:
             raise GatewayError(f"ospf.poll: {error}: install the gateway extra, it has pysnmp") from error
         self._snmp: Any = snmp
         self._config = config
-        self._engine = _engine()
+        self._engine = _pysnmp()
         self._target: Any = None
         try:
             self._who = self._credentials()
