@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 
 from ospf.areas import AreaDatabase
 from ospf.links import EXTERNAL, STUB, TRANSIT
+from ospf.lsa import Lsa
 from ospf.v3.area import Interface, build_inside
 from ospf.v3.rows import Rows, add_external, external_row, interface_row, place_areas, stub_row, wide
 from tests.ospf.v3_lsas import key6, network, p2p, router, transit
@@ -51,12 +55,13 @@ def test_rows_are_ordered_by_router_then_interface_then_prefix() -> None:
     assert number[interface_row(Interface(2, 1))] == 5
 
 
-def test_an_interface_of_two_areas_is_one_row() -> None:
-    here = build_inside(AreaDatabase(0, [router(1, p2p(3, 2, 8)), router(2, p2p(8, 1, 3))]))
-    there = build_inside(AreaDatabase(1, [router(1, p2p(3, 2, 8, 44)), router(2)]))
-    _, areas = place_areas([here, there])
+@pytest.mark.parametrize("areas", [lambda up, down: (up, down), lambda up, down: (down, up)])
+def test_an_interface_of_two_areas_is_one_row(areas: Callable[[list[Lsa], list[Lsa]], tuple[list[Lsa], ...]]) -> None:
+    up, down = [router(1, p2p(3, 2, 8)), router(2, p2p(8, 1, 3))], [router(1, p2p(3, 2, 8)), router(2)]
+    here, there = (build_inside(AreaDatabase(area, lsas)) for area, lsas in enumerate(areas(up, down)))
+    _, placed = place_areas([here, there])
     rows = Rows()
-    for area in areas:
+    for area in placed:
         rows.add_area(area, (), 2)
     table, _ = rows.table("default", np.ones(2, dtype=np.bool_))
     assert [key.interface for key in table.keys] == ["v3if3", "v3if8"]
