@@ -114,6 +114,7 @@ class Attachments:
         self._malformed: dict[int, int] = {}
         self.topologies = 0
         self.failures = 0
+        self.counted: list[Callable[[], dict[str, dict[str, float]]]] = []  # counters of those who feed further sources
 
     def add_source(self, key: DomainKey, source: Source) -> None:
         """A further database of an instance; whoever feeds it calls `changed`."""
@@ -263,6 +264,8 @@ class Attachments:
                 out[f"{name}_socket"] = dict(asdict(one.socket.stats))
         for watcher in self._watchers:
             out |= {component: dict(counters) for component, counters in watcher.stats().items()}
+        for counters_of in self.counted:
+            out |= counters_of()
         return out
 
     def areas(self) -> list[tuple[str, str, str]]:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.errors import ConfigError
+from gateway.pollconfig import PollConfig
 from ospf.archivefile import DEFAULT_DAYS, DEFAULT_OCTETS
 from ospf.areas import Options
 from ospf.config import AttachConfig
@@ -47,6 +48,7 @@ class Ospf(Section, frozen=True):
     """How routers choose where vendors differ, and where to listen."""
 
     attach: tuple[AttachConfig, ...] = ()
+    poll: tuple[PollConfig, ...] = ()  # databases read over SNMP, for areas nobody is attached to
     rfc1583_compatibility: bool = False  # RFC 2328 16.4.1: choose among paths to an ASBR by cost alone
     abr: Literal["rfc3509", "rfc2328"] = "rfc3509"  # what an ABR that lost the backbone does
     vendor: Vendor = "frr"  # how many equal-cost next hops a router uses: frr 64, bird 16, ios 4, nx-os 8, junos 16
@@ -66,6 +68,7 @@ class Ospf(Section, frozen=True):
             abr=self.abr,
             max_paths=self.max_paths or MAX_PATHS[self.vendor],
             max_paths_of=own,
+            listeners=frozenset(one.router_id_number for one in self.attach),
         )
 
 
@@ -183,6 +186,9 @@ def _attachments(where: str, ospf: Ospf) -> None:
     segments = [(one.interface, one.version, one.instance_id) for one in ospf.attach]
     if len(set(segments)) < len(segments):
         raise ConfigError(f"{where}: ospf.attach: {max(segments, key=segments.count)[0]!r} is given twice")
+    polled = [(one.router, one.port, one.instance, one.context) for one in ospf.poll]
+    if len(set(polled)) < len(polled):
+        raise ConfigError(f"{where}: ospf.poll: {max(polled, key=polled.count)[0]!r} is given twice")
     for key in ("vendor_of", "max_paths_of"):
         for router in getattr(ospf, key):
             _address(f"{where}: ospf.{key}.{router}", router)
@@ -263,8 +269,8 @@ def _struct(kind: Any) -> Any:
 def notes(config: GatewayConfig) -> list[str]:
     """What is allowed but hardly meant."""
     out = []
-    if not config.ospf.attach:
-        out.append("no [[ospf.attach]]: without a topology no flow is placed on a link")
+    if not config.ospf.attach and not config.ospf.poll:
+        out.append("no [[ospf.attach]] and no [[ospf.poll]]: without a topology no flow is placed on a link")
     if not config.snmp.communities:
         out.append("snmp.communities is empty: SNMP is not served")
     strange = sorted(key for key in config.links.capacity if ":" not in key)
@@ -282,6 +288,9 @@ def dump(config: GatewayConfig) -> str:
         given = attach["authentication"]
         for key in [given] if isinstance(given, dict) else given or ():
             key["key"] = key["key"] and HIDDEN
+    for poll in tree["ospf"]["poll"]:
+        for name in ("community", "auth_key", "priv_key"):
+            poll[name] = poll[name] and HIDDEN
     _dump_table(tree, "", lines)
     return "\n".join(lines).strip() + "\n"
 

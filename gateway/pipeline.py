@@ -75,7 +75,8 @@ class Pipeline:
         self.normalizer = Normalizer(self.applications, self.agents, view.bin_seconds / 2)
         self.bins = Bins(view.bin_seconds, now, config.collect.late_seconds)
         # Flows are joined with the first attachment's instance; the others are kept, shown and never merged with it.
-        first = config.ospf.attach[0].instance if config.ospf.attach else "default"
+        instances = [a.instance for a in config.ospf.attach] + [poll.instance for poll in config.ospf.poll]
+        first = instances[0] if instances else "default"
         self.main = DomainKey(first, 2)
         self.history = TopologyHistory()
         self.histories = {self.main: self.history}

@@ -23,6 +23,7 @@ from gateway.exports import Exports
 from gateway.http import make_site
 from gateway.inputs import Inputs
 from gateway.past import Past
+from gateway.polls import Polls
 from gateway.snmp import SnmpProcess
 from gateway.store import Store, read_events, read_links
 from gateway.watches import Archivist, Watch, Watcher
@@ -138,6 +139,7 @@ def run(config: GatewayConfig) -> int:
         inputs,  # datagrams -> queue
         *([] if archivist is None else [archivist]),  # LSAs heard -> archive
         attachments,  # OSPF packets -> Topology -> pipeline
+        Polls(reactor, config.ospf.poll, attachments, None if archivist is None else archive),
         exports,  # HopBatch -> exporting processes
         snmp,  # Published -> snapshot -> SNMP process
         clock,  # queue -> pipeline -> Published, HopBatch, store

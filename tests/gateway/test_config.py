@@ -160,11 +160,23 @@ def test_the_sample_explains_every_key_and_shows_its_default() -> None:
 
 
 def test_notes_on_what_is_hardly_meant() -> None:
-    assert [n.split(":")[0] for n in notes(GatewayConfig())] == ["no [[ospf.attach]]", "snmp.communities is empty"]
+    assert [n.split(":")[0] for n in notes(GatewayConfig())] == [
+        "no [[ospf.attach]] and no [[ospf.poll]]",
+        "snmp.communities is empty",
+    ]
     tree = tomllib.loads(SMALLEST)
     assert notes(parse(tree)) == []
     tree["links"] = {"capacity": {"foo": 1e9, "10.0.0.1:10.0.0.1": 1e9}}
     assert "foo" in notes(parse(tree))[0]
+
+
+def test_a_router_is_polled_once_and_its_secrets_are_hidden() -> None:
+    v3 = {"router": "192.0.2.1", "user": "u", "auth_protocol": "sha", "auth_key": "sesame-1", "priv_protocol": "aes128"}
+    v3 |= {"priv_key": "sesame-2"}
+    shown = dump(parse({"ospf": {"poll": [{"router": "192.0.2.2", "community": "sesame-3"}, v3]}}))
+    assert "sesame" not in shown
+    with pytest.raises(ConfigError, match=r"ospf\.poll: '192\.0\.2\.1' is given twice"):
+        parse({"ospf": {"poll": [v3, v3]}})
 
 
 def test_dump_hides_keys() -> None:

@@ -1,0 +1,55 @@
+"""All `[[ospf.poll]]`: routers whose databases stand in for areas nobody is attached to.
+
+Each area's database becomes a polled `Source` of its instance's domain as soon as it is known, and goes to the archive
+as a whole after every poll that changed it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.attachments import Attachments
+from gateway.lsdbpoll import LsdbPoller
+from gateway.pollconfig import PollConfig
+from ospf.archivefile import ArchiveFile
+from ospf.domain import DomainKey, Source
+from ospf.polled import Poll
+
+
+class Polls:
+    """Pollers, started and stopped together; `stats` is among those of the attachments."""
+
+    def __init__(
+        self, reactor: Any, configs: Sequence[PollConfig], attachments: Attachments, archive: ArchiveFile | None = None
+    ) -> None:
+        self._attachments = attachments
+        self._archive = archive
+        self._known: set[tuple[LsdbPoller, int]] = set()
+        self._all = [LsdbPoller(reactor, config, self._changed) for config in configs]
+        attachments.counted.append(self.stats)
+
+    def start(self) -> None:
+        for poller in self._all:
+            poller.start()
+
+    def stop(self) -> None:
+        for poller in self._all:
+            poller.stop()
+
+    def _changed(self, poller: LsdbPoller, poll: Poll) -> None:
+        now = time.monotonic()
+        key = DomainKey(poller.config.instance, 2)
+        for area, lsdb in poller.databases.items():
+            if (poller, area) not in self._known:
+                self._known.add((poller, area))
+                self._attachments.add_source(key, Source(lsdb, polled=True))
+            if self._archive is not None:
+                raws = [lsa.raw for lsa in lsdb.lsas(now)]
+                self._archive.replace(*key, area, f"snmp {poller.config.where}", raws, time.time())
+        self._attachments.changed(key, now)
+
+    def stats(self) -> dict[str, dict[str, float]]:
+        """Counters per router."""
+        return {f"ospf_poll{number or ''}": poller.stats() for number, poller in enumerate(self._all)}
