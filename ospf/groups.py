@@ -37,14 +37,15 @@ def _numbers(addresses: NDArray[Any]) -> I8:
     return np.array([int(address) % _PRIME for address in addresses], dtype=np.int64)
 
 
-def words(topology: Topology, rows: I8 | None = None) -> list[I8]:
-    """What every offer says, as columns of integers; `rows` gives new numbers to link rows."""
+def words(topology: Topology, rows: I8 | None = None, vertices: I8 | None = None) -> list[I8]:
+    """What every offer says, as columns of integers; link rows and vertices may be given new numbers."""
     t = topology.offers
+    vertex = t.vertex if vertices is None else np.append(vertices, -1)[t.vertex]
     link = t.link if rows is None else np.append(rows, -1)[t.link]
     first = t.kind.astype(np.int64) << 56 | t.flags.astype(np.int64) << 48 | t.metric2.astype(np.int64)
     return [
         first,
-        (t.area.astype(np.int64) + 1) << 32 | (t.vertex.astype(np.int64) + 1),
+        (t.area.astype(np.int64) + 1) << 32 | (vertex.astype(np.int64) + 1),
         t.cost.astype(np.int64) << 28 | (link.astype(np.int64) + 1),
         t.asbr.astype(np.int64),
         _numbers(t.forwarding),

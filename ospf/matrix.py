@@ -11,6 +11,7 @@ network) decide again every time: they are few, since externals that every route
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,23 +66,37 @@ class RoutingMatrix:
         """The same pairs over a later topology; quick when `paths` was made with this matrix's paths as `previous`."""
         old, new = self.paths.topology, paths.topology
         moved = _moved_prefixes(old, new)
-        sources = _moved_sources(old, new, self.sources)
+        related = paths.follows is self.paths.identity
+        vertices = paths.moved if related else moved_vertices(old, new)
+        sources = self.sources if vertices is None else np.append(vertices, -1)[self.sources]
         prefixes = self.prefixes if moved is None else np.append(moved, -1)[self.prefixes]
-        comparable = paths.follows is self.paths.identity and paths.differs is not None
-        if not comparable or len(self._mesh.key) > MOST_GROWTH * max(self._first_nodes, 1000):
+        if not related or paths.differs is None or len(self._mesh.key) > MOST_GROWTH * max(self._first_nodes, 1000):
             return RoutingMatrix(paths, sources, prefixes)
-        if not same_rules(self.paths.routes, paths.routes):
+        if not same_rules(self.paths.routes, paths.routes, vertices):
             return RoutingMatrix(paths, sources, prefixes)
         return _Follow(self, paths, sources, prefixes, moved).result()
 
 
-def _moved_sources(old: Topology, new: Topology, sources: I8) -> I8:
-    if np.array_equal(old.routers, new.routers) and np.array_equal(old.network_address, new.network_address):
-        return sources
-    networks = {int(a): new.n_routers + i for i, a in enumerate(new.network_address)}
-    moved = [new.router_vertex.get(int(router), -1) for router in old.routers]
-    moved += [networks.get(int(address), -1) for address in old.network_address]
-    return np.array([*moved, -1], dtype=np.int64)[sources]
+def moved_vertices(old: Topology, new: Topology) -> I8 | None:
+    """New number of each vertex, -1 gone; None when none has moved. Networks are known by their DR's address."""
+    before, after = _network_keys(old), _network_keys(new)
+    if np.array_equal(old.routers, new.routers) and before == after:
+        return None
+    networks = {key: new.n_routers + i for i, key in enumerate(after)}  # never two old ones to one new one
+    moved = [new.router_vertex.get(router, -1) for router in old.routers.tolist()]
+    moved += [networks.get(key, -1) for key in before]
+    return np.array(moved, dtype=np.int64)
+
+
+def _network_keys(topology: Topology) -> list[tuple[int, int, int]]:
+    """(DR's address or interface id, area id, which of those of the same)."""
+    seen: Counter[tuple[int, int]] = Counter()
+    keys = []
+    for address, a in zip(topology.network_address.tolist(), topology.network_area.tolist(), strict=True):
+        key = (address, topology.areas[a].area)
+        keys.append((*key, seen[key]))
+        seen[key] += 1
+    return keys
 
 
 def _moved_prefixes(old: Topology, new: Topology) -> I8 | None:
@@ -108,8 +123,8 @@ class _Follow:
         self.rows = renumbered(self.old.links.keys, self.new.links.keys)
         self.mesh = before._mesh.copy()
         self.lost = np.zeros(len(self.mesh.key), dtype=np.bool_)
-        if self.rows is not None:
-            self.lost = self.mesh.rename(self.rows)
+        if self.rows is not None or paths.moved is not None:
+            self.lost = self.mesh.rename(self.rows, paths.moved, self.new.n_vertices)
 
     def result(self) -> RoutingMatrix:
         kept = self._groups()
@@ -154,7 +169,7 @@ class _Follow:
         which, row = spread(old.offers.start[here], size)
         twin = spread(new.offers.start[there], size)[1]
         equal = np.ones(len(row), dtype=np.bool_)
-        for ours, theirs in zip(words(old, self.rows), words(new), strict=True):
+        for ours, theirs in zip(words(old, self.rows, self.paths.moved), words(new), strict=True):
             equal &= ours[row] == theirs[twin]
         wrong = np.bincount(which[~equal], minlength=len(here)) > 0
         alike[here[~wrong]] = True
@@ -172,7 +187,8 @@ class _Follow:
         self.keys = np.zeros(0, dtype=np.int64)
         if not kept.any():
             return moved
-        doubtful = np.flatnonzero(alive[group] & (mesh.far | self.lost | self._touched(group, vertex)))
+        asked = alive[group] & (mesh.key >= 0)
+        doubtful = np.flatnonzero(asked & (mesh.far | self.lost | self._touched(group, vertex)))
         if doubtful.size:
             was = mesh.hops_of(doubtful)
             now, far = self.paths.decide(self.like)(group[doubtful], vertex[doubtful])
@@ -191,7 +207,7 @@ class _Follow:
         """[N] whether distances or edges that a node's choice is made from differ."""
         routes, areas = self.paths.routes, self.paths.areas
         assert self.paths.differs is not None
-        marks = touched(self.before.paths.areas, areas, self.paths.differs, self.rows)
+        marks = touched(self.before.paths.areas, areas, self.paths.differs, self.rows, self.paths.moved)
         begin, end = routes.begin[self.like], routes.end[self.like]
         which, row = spread(begin, end - begin)
         inner = np.flatnonzero((routes.row_target[row] >= 0) & (routes.row_rank[row] != UNUSABLE))

@@ -154,15 +154,27 @@ class Mesh:
         more[place[on] - at] = self.find(group * self.n_vertices + router[on])
         self.next = np.concatenate([self.next, more])
 
-    def rename(self, rows: I8) -> B1:
-        """Give link rows new numbers, -1 for one that is gone; bool [N]: nodes that used such a one."""
+    def rename(self, rows: I8 | None, vertices: I8 | None, n_vertices: int) -> B1:
+        """Give link rows and vertices new numbers, -1 for what is gone; bool [N]: nodes that had hops of such.
+
+        A node of a vertex that is gone has key -1.
+        """
         lost = np.zeros(len(self.out) + 1, dtype=np.bool_)
-        renamed = np.append(rows, -1)
-        for name in ("out", "into"):
-            old = getattr(self, name)
-            new = renamed[old].astype(np.int32)
-            lost[:-1] |= (new < 0) & (old >= 0)
-            setattr(self, name, new)
+        for name, numbers in (("out", rows), ("into", rows), ("router", vertices)):
+            if numbers is not None:
+                old = getattr(self, name)
+                new = np.append(numbers, -1)[old].astype(np.int32)
+                lost[:-1] |= (new < 0) & (old >= 0)
+                setattr(self, name, new)
+        if vertices is not None:
+            group, vertex = np.divmod(self.key, self.n_vertices)
+            vertex = np.where(self.key >= 0, vertices[vertex], -1)
+            self.key = np.where(vertex >= 0, group * n_vertices + vertex, -1)
+            self.n_vertices, self._table, self._order = n_vertices, None, None
+            if n_vertices * self.groups <= DENSE_NODES:
+                self._table = np.full(n_vertices * self.groups, -1, dtype=np.int32)
+                live = np.flatnonzero(self.key >= 0)
+                self._table[self.key[live]] = live
         nodes = np.zeros(len(self.key), dtype=np.bool_)
         if lost.any():
             which, place = spread(self.begin, self.degree)

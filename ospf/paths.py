@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix
 
 from ospf.forwarding import Forwarding
 from ospf.groups import groups
-from ospf.matrix import RoutingMatrix
+from ospf.matrix import RoutingMatrix, moved_vertices
 from ospf.mesh import Decide, Level, Mesh
 from ospf.routes import Routes
 from ospf.spf import AreaDistances
@@ -83,8 +83,11 @@ class Paths:
         self.follows = previous.identity if previous is not None else None
         # Per area, which distances differ from those of `previous`; None when not comparable.
         self.differs: list[NDArray[np.bool_]] | None = None
-        if previous is not None and _same_vertices(previous.topology, topology):
-            self.differs = self.areas.adopt(previous.areas)
+        # New numbers of the vertices of `previous`, -1 gone; None when they are the same.
+        self.moved: I8 | None = None
+        if previous is not None:
+            self.moved = moved_vertices(previous.topology, topology)
+            self.differs = self.areas.adopt(previous.areas, self.moved)
         self._routes: Routes | None = None
         self._forwarding: Forwarding | None = None
         self._groups: tuple[I8, I8] | None = None
@@ -279,10 +282,6 @@ class Paths:
         self.stats.ended += sum(int(level.ended.sum()) for level in levels[1:]) - circles
         self.stats.capped = self.forwarding.capped
         return levels, passed
-
-
-def _same_vertices(old: Topology, new: Topology) -> bool:
-    return np.array_equal(old.routers, new.routers) and np.array_equal(old.network_address, new.network_address)
 
 
 def _hop_table(columns: list[tuple[I8, ...]], shares: list[F8], n_vertices: int, n_links: int) -> HopTable:

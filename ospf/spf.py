@@ -16,6 +16,7 @@ breaks the circle.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -78,13 +79,35 @@ class Distances:
         rows: F8 = self._to[vertices]
         return rows
 
-    def adopt(self, old: Distances) -> B1 | None:
+    def renumbered(self, numbers: I8, n_vertices: int) -> tuple[Distances, I8]:
+        """The same with other numbers for the vertices (-1: gone), and what an edge led away from to such a one.
+
+        Only good for `adopt`.
+        """
+        kept = np.flatnonzero(numbers >= 0)
+        other = copy(self)
+        other._n = n_vertices
+        other._to = np.full((n_vertices, n_vertices), np.inf)
+        other._to[np.ix_(numbers[kept], numbers[kept])] = self._to[np.ix_(kept, kept)]
+        other.have = np.zeros(n_vertices, dtype=np.bool_)
+        other.have[numbers[kept]] = self.have[kept]
+        edges = self._forward.tocoo()
+        tail, head = numbers[edges.row], numbers[edges.col]
+        stay = (tail >= 0) & (head >= 0)
+        other._forward = csr_matrix((edges.data[stay], (tail[stay], head[stay])), shape=(n_vertices, n_vertices))
+        other._forward.sort_indices()
+        return other, tail[(tail >= 0) & (head < 0)]
+
+    def adopt(self, old: Distances, cut: I8 | None = None) -> B1 | None:
         """Take over what `old` has, mended where edges differ; nothing (None) when they differ in many places.
 
-        Both must number the same vertices, and there must be no circle of zero cost. Returns bool [V, V]: element
-        (target, vertex) tells whether the distance differs; rows that `old` did not have are False.
+        Both must number the same vertices, and there must be no circle of zero cost; `cut` are vertices that lost
+        edges to others which are not there any more. Returns bool [V, V]: element (target, vertex) tells whether the
+        distance differs; rows that `old` did not have are False.
         """
         changed = _changed_rows(old._forward, self._forward)
+        if cut is not None:
+            changed = np.union1d(changed, cut)
         if len(changed) > MOST_CHANGED_VERTICES:
             return None
         leaving, entering = _adjacency(self._forward), _adjacency(self._backward)
@@ -355,11 +378,11 @@ class AreaDistances:
         least: F8 = np.minimum.reduceat(value, np.cumsum(size[group]) - size[group])
         return least
 
-    def adopt(self, old: AreaDistances) -> list[B1] | None:
+    def adopt(self, old: AreaDistances, moved: I8 | None = None) -> list[B1] | None:
         """Take over what an earlier version knows; per area, which distances differ (see `Distances.adopt`).
 
-        None, and nothing or only some areas taken over, when the areas or their vertices are not the same ones, when
-        an area changed in many places, or when there are zero-cost links.
+        `moved` are the new numbers of its vertices, where they have others. None, and nothing or only some areas taken
+        over, when the areas are not the same ones, when one changed in many places, or when there are zero-cost links.
         """
         if self._tie_tables or old._tie_tables:
             return None
@@ -368,12 +391,25 @@ class AreaDistances:
         found: list[B1] = []
         for a, graph in enumerate(self.areas):
             before = places.get(graph.area, -1)
-            if before < 0 or not np.array_equal(old.areas[before].vertices, graph.vertices):
+            if before < 0:
                 same = False
                 continue
-            differs = self.tables[a].adopt(old.tables[before])
+            known, cut = old.tables[before], None
+            numbers = self.numbers_of(old, before, a, moved)
+            if numbers is not None:
+                known, cut = known.renumbered(numbers, graph.n_vertices)
+            differs = self.tables[a].adopt(known, cut)
             if differs is None:
                 same = False
             else:
                 found.append(differs)
         return found if same else None
+
+    def numbers_of(self, old: AreaDistances, before: int, a: int, moved: I8 | None) -> I8 | None:
+        """New local number of each vertex of an area, -1 gone; None when they are the same."""
+        vertices = old.areas[before].vertices.astype(np.int64)
+        if moved is not None:
+            vertices = np.append(moved, -1)[vertices]
+        if np.array_equal(vertices, self.areas[a].vertices):
+            return None
+        return np.where(vertices >= 0, self.local[a][vertices], -1)

@@ -35,14 +35,17 @@ def renumbered(old: Sequence[LinkKey], new: Sequence[LinkKey]) -> I8 | None:
     return rows
 
 
-def _edges(areas: AreaDistances, rows: I8 | None) -> NDArray[np.uint64]:
+def _edges(areas: AreaDistances, rows: I8 | None, numbers: I8 | None) -> NDArray[np.uint64]:
     """[AV] a sum over the edges of each area vertex, as good as equal only when the edges are."""
-    out, into = areas.edge_out, areas.edge_in
+    out, into, head = areas.edge_out, areas.edge_in, areas.edge_head
     if rows is not None:
         renamed = np.append(rows, -1)
         out, into = renamed[out], renamed[into]
+    if numbers is not None:
+        each = np.repeat(np.arange(len(areas.areas)), np.diff(areas.edge_start[areas.first]))
+        head = numbers[areas.first[each] + head]
     total = np.zeros(len(out), dtype=np.uint64)
-    for salt, column in enumerate((areas.edge_head, areas.edge_cost.astype(np.int64), out, into, areas.edge_virtual)):
+    for salt, column in enumerate((head, areas.edge_cost.astype(np.int64), out, into, areas.edge_virtual)):
         total = mix(total ^ mix(column.astype(np.uint64), salt), salt)
     running = np.zeros(len(out) + 1, dtype=np.uint64)
     np.cumsum(total, out=running[1:])
@@ -50,13 +53,26 @@ def _edges(areas: AreaDistances, rows: I8 | None) -> NDArray[np.uint64]:
     return sums
 
 
-def touched(old: AreaDistances, new: AreaDistances, differs: Sequence[B1], rows: I8 | None) -> B1:
+def touched(
+    old: AreaDistances, new: AreaDistances, differs: Sequence[B1], rows: I8 | None, moved: I8 | None = None
+) -> B1:
     """Flat as `AreaDistances.cells`: whether next hops of a vertex towards a target may differ.
 
-    Both must have the same areas and vertices; `rows` are the new numbers of old link rows.
+    Both must have the same areas; `rows` and `moved` are the new numbers of old link rows and of old vertices.
     """
     marks = np.zeros(len(new.cells), dtype=np.bool_)
-    changed = np.flatnonzero(_edges(old, rows) != _edges(new, None))
+    now = _edges(new, None, None)
+    numbers = [new.numbers_of(old, a, a, moved) for a in range(len(new.areas))]
+    if all(n is None for n in numbers):
+        changed = np.flatnonzero(_edges(old, rows, None) != now)
+    else:
+        local = np.concatenate(
+            [np.arange(old.width[a], dtype=np.int64) if n is None else n for a, n in enumerate(numbers)]
+        )
+        place = np.where(local >= 0, local + np.repeat(new.first[:-1], old.width[:-1]), -1)
+        then = ~now  # what was not there has changed
+        then[place[place >= 0]] = _edges(old, rows, local)[place >= 0]
+        changed = np.flatnonzero(then != now)
     owner = np.searchsorted(new.first, changed, "right") - 1
     for a, graph in enumerate(new.areas):
         n = graph.n_vertices
@@ -94,9 +110,13 @@ def _through(areas: AreaDistances, marks: B1) -> None:
             marks[areas.base[a] : areas.base[a + 1]].reshape(n, n)[:, place - int(areas.first[a])] = True
 
 
-def same_rules(old: Routes, new: Routes) -> bool:
+def same_rules(old: Routes, new: Routes, moved: I8 | None = None) -> bool:
     """Whether routers choose by the same rules: areas they are in, flags, what they take from where."""
-    return old.options == new.options and all(
-        np.array_equal(getattr(old, name), getattr(new, name))
-        for name in ("area_id", "member", "normal", "flags", "summaries_of", "transit_at")
-    )
+    if old.options != new.options or not np.array_equal(old.area_id, new.area_id):
+        return False
+    if not np.array_equal(old.normal, new.normal):
+        return False
+    was = slice(None) if moved is None else np.flatnonzero(moved >= 0)
+    now = slice(None) if moved is None else moved[moved >= 0]
+    names = ("member", "flags", "summaries_of", "transit_at")
+    return all(np.array_equal(getattr(old, name)[:, was], getattr(new, name)[:, now]) for name in names)

@@ -91,9 +91,9 @@ def test_rows_renamed_and_lost() -> None:
     mesh, _ = made({0: [1], 1: [END]}, 0)
     rows = np.arange(20, dtype=I8)
     rows[1] = 5
-    assert not mesh.copy().rename(rows).any()
+    assert not mesh.copy().rename(rows, None, 6).any()
     rows[1] = -1  # row 1 is the hop from 0 to 1
-    lost = mesh.rename(rows)
+    lost = mesh.rename(rows, None, 6)
     assert [int(key) for key in mesh.key[lost]] == [0]
 
 

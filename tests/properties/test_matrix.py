@@ -29,7 +29,21 @@ def change(net: RandomNetwork, rng: random.Random, removed: list[tuple[tuple[int
         removed.append((area, links.pop(at)))
     elif what < 0.6 and removed:
         back, link = removed.pop(rng.randrange(len(removed)))
-        net.links[back].append(link)
+        net.links.setdefault(back, []).append(link)
+    elif what < 0.65 and any(net.lans.values()):  # another designated router, under another address
+        where = rng.choice([a for a, lans in net.lans.items() if lans])
+        lans = net.lans[where]
+        address, _, attached = lans[0]
+        base, dr = (address & ~63) + 1, rng.choice(attached)
+        lans[0] = (base + attached.index(dr), dr, attached)
+        for router in attached:
+            net.links[where, router] = [
+                RouterLink(lans[0][0], old.link_data, 2, old.metric) if (old.type, old.link_id) == (2, address) else old
+                for old in net.links.get((where, router), [])
+            ]
+    elif what < 0.7:  # a router's LSA is gone, or an empty one is there
+        if net.links.get(area):
+            del net.links[area]
     elif what < 0.85:
         old = links[at]
         links[at] = RouterLink(old.link_id, old.link_data, old.type, rng.choice((1, 2, 3, 10, 65535)))
