@@ -265,8 +265,6 @@ class Replay:
         for key in [key for key, due in self._due.items() if due <= self.now]:
             del self._due[key]
             domain = self.domains[key]
-            if not any(len(source.lsdb) for source in domain.sources):
-                continue
             before = domain.current
             watch = self._watches.get(key)
             after = domain.cut(self.now, self.now, None, None if watch is None else watch.restarting(self.now))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from gateway import metrics
 from gateway.http import Answer, Answers, Sources
 from gateway.past import Past
-from gateway.published import Published
+from gateway.published import Event, Published
 from ospf.domain import DomainKey
 from ospf.history import TopologyHistory
 from tests.gateway import face_server
@@ -135,6 +135,21 @@ def test_history_and_earlier_topologies() -> None:
     assert ask("/api/topology/diff", given, **{"from": "now-1m", "to": "now"}) == []
 
 
+def test_the_store_is_asked_for_events_only_when_memory_does_not_reach_back() -> None:
+    asked: list[float] = []
+
+    class Stored(Past):
+        def stored_events(self, since: float, most: int = 0) -> list[Event]:
+            asked.append(since)
+            return [Event(fake.NOW - 9000, "router_up", "10.255.0.1", "")]
+
+    given = answers(past=Stored(None))
+    assert len(ask("/api/events", given)) == 3 and len(ask("/api/events", given, since="-400s")) == 2
+    assert asked == []
+    assert [e["kind"] for e in ask("/api/events", given, since="-3h", until="-7m")] == ["router_up", "router_up"]
+    assert asked == [fake.NOW - 3 * 3600]
+
+
 def test_before_the_first_view() -> None:
     given = Answers(Sources(lambda: None, version="9.9"))
     assert ask("/api/links", given)[0] == 503
@@ -159,6 +174,9 @@ def test_answers_are_kept_until_the_view_changes() -> None:
     first = given.answer(b"/api/links", {})
     assert given.answer(b"/api/links", {}) is first
     assert given.stats.answered_from_kept == 1
+    kept = len(given._kept)
+    given.answer(b"/api/routes", {"router": "north"})  # another thread's: nothing of it is kept
+    assert len(given._kept) == kept
     views.append(fake.empty())
     assert given.answer(b"/api/links", {}).body == b"[]\n"
     for number in range(500):

@@ -13,10 +13,13 @@ from gateway.published import Event
 from gateway.query import NothingFound
 from ospf.archive import ADDED, CHANGED, REFRESHED, Mark, Record
 from ospf.archivefile import FOLDER, ArchiveFile
+from ospf.changes import diff
 from ospf.domain import DomainKey
 from ospf.history import TopologyHistory
+from ospf.lsa import INITIAL_SEQUENCE, RouterLsa, encode_lsa
 from ospf.topology import build_topology
 from tests.ospf.archived import START, STREAM
+from tests.ospf.lsas import ip, stub
 from tests.ospf.test_past import ends
 
 T = START / 1000
@@ -92,6 +95,24 @@ def test_events_of_the_store_come_first(state: Path) -> None:
 def test_two_instants_name_interfaces_alike(state: Path) -> None:
     first, second = offline(state).pair(T + 50, T + 150)
     assert first["default"].links.keys == second["default"].links.keys
+
+
+def test_an_interface_that_lost_its_neighbour_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ospf.archivefile._now", lambda: START)
+    archive = ArchiveFile(tmp_path)
+    archive.open()
+    alone = encode_lsa(
+        type=1, link_state_id=ip("1.1.1.1"), advertising_router=ip("1.1.1.1"),
+        body=RouterLsa(0, (stub("10.0.0.0/30", 10),)), sequence=INITIAL_SEQUENCE + 1,
+    )  # fmt: skip
+    archive._take([Record(START + 1, STREAM, 7, ADDED, lsa.raw) for lsa in ends(10)])
+    archive._take([Record(START + 100_000, STREAM, 7, CHANGED, alone.raw)])
+    archive.flush(T + 100)
+    archive.stop()
+    first, second = offline(tmp_path).pair(T + 50, T + 150)
+    changes = {(e.kind, e.subject) for e in diff(first["default"], second["default"])}
+    assert ("link_down", "1.1.1.1:10.0.0.1") in changes
+    assert second["default"].links.keys[0].interface == "10.0.0.1"
 
 
 def test_traffic(state: Path) -> None:

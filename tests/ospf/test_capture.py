@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import struct
 import sys
 from pathlib import Path
@@ -152,6 +153,18 @@ def test_a_torn_file_gives_what_is_whole_and_says_where(tmp_path: Path) -> None:
         assert got == [PACKET, PACKET]
     (tmp_path / "x.pcap").write_bytes(whole[:-record])
     assert len(packets(tmp_path / "x.pcap")) == 2
+
+
+def test_a_block_that_cannot_be_is_said_and_scapy_is_left_as_it_was(tmp_path: Path) -> None:
+    utils = pytest.importorskip("scapy.utils")
+    layers: Any = pytest.importorskip("scapy.layers.inet")
+    path, runtime = tmp_path / "x.pcapng", logging.getLogger("scapy.runtime")
+    utils.wrpcapng(str(path), layers.IP(PACKET))
+    path.write_bytes(path.read_bytes() + struct.pack("<II", 6, 4))  # shorter than itself
+    before = list(runtime.handlers), runtime.propagate
+    with pytest.raises(OspfCaptureError, match=r"damaged after packet 1: .*block length"):
+        packets(path)
+    assert (runtime.handlers, runtime.propagate) == before
 
 
 def test_progress(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ospf.archive import REMOVED, Record, Stream
 from ospf.capture import read_capture
 from ospf.domain import DomainKey
-from ospf.episodes import MAX_LINK_METRIC
-from ospf.lsa import INITIAL_SEQUENCE, Lsa, RouterLsa, encode_lsa
+from ospf.episodes import MAX_LINK_METRIC, ONE_WAY_LINK
+from ospf.lsa import INITIAL_SEQUENCE, Lsa, RouterLink, RouterLsa, encode_lsa
 from ospf.packets import ALL_SPF_ROUTERS, Hello, LinkStateUpdate, build_ip_packet, encode_packet
 from ospf.replay import SOURCE, Replay, packet_of
 from ospf.thresholds import AnomalyConfig
@@ -160,7 +160,11 @@ def test_versions_are_cut_as_time_goes_by_and_events_tell_the_difference() -> No
     assert (event.kind, event.subject, event.detail) == ("cost_changed", f"{a}:10.0.0.1", "10 -> 20")
     assert event.time == T + 2 and replay.topologies[DomainKey("default", 2)].version == 2
     replay.receive(b"", T + 2 + 7200)  # nothing refreshed: everything has come of age
-    assert held(replay) == set()
+    assert held(replay) == set() and replay.topologies[DomainKey("default", 2)].n_routers == 0
+    kinds = set()
+    while (event := replay.next_event()) is not None:
+        kinds.add((event.kind, event.time))
+    assert ("router_down", T + 2 + 3599.005) in kinds
 
 
 def test_what_goes_wrong_is_told() -> None:
@@ -176,6 +180,26 @@ def test_what_goes_wrong_is_told() -> None:
 
     assert said() == []
     assert said(anomalies=AnomalyConfig()) == [(MAX_LINK_METRIC, "1.1.1.1"), (MAX_LINK_METRIC, "2.2.2.2")]
+
+
+def test_what_goes_on_for_long_is_told_without_a_packet() -> None:
+    replay = Replay(anomalies=AnomalyConfig(one_way_grace_seconds=10))
+    one_way = [
+        anew("1.1.1.1", p2p("2.2.2.2", "10.0.0.1", 1), p2p("3.3.3.3", "10.0.0.5", 1)),
+        anew("2.2.2.2", p2p("1.1.1.1", "10.0.0.2", 1)),
+        anew("3.3.3.3"),
+    ]
+    replay.receive(update(*one_way), T)
+    replay.receive(b"", T + 9)
+    assert replay.next_event() is None
+    replay.receive(b"", T + 11)
+    event = replay.next_event()
+    assert event is not None and (event.kind, event.subject) == (ONE_WAY_LINK, "1.1.1.1:10.0.0.5")
+
+
+def anew(router: str, *links: RouterLink) -> Lsa:
+    number = address_number(router)
+    return encode_lsa(type=1, link_state_id=number, advertising_router=number, body=RouterLsa(0, links))
 
 
 def test_instance_ids_of_version_3_are_instances_of_their_own() -> None:
@@ -257,7 +281,8 @@ def test_an_attachment_that_begins_again_has_nothing() -> None:
     replay.begin(Stream("default", 2, 0, "other"))
     assert len(held(replay)) == 1
     replay.begin(Stream("default", 2, 0, SOURCE))
-    replay.receive(update(router_lsa(2)), T + 1)
+    replay.receive(b"", T + 4000)  # what it waited for is forgotten with it
+    replay.receive(update(router_lsa(2)), T + 4001)
     assert [lsid for _, lsid, *_ in held(replay)] == [2]
     replay.finish()
     assert replay.topologies[DomainKey("default", 2)].routers.tolist() == [2]
