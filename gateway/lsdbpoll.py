@@ -196,8 +196,11 @@ class LsdbPoller:
 
 
 @cache
-def _pysnmp() -> Any:
-    """pysnmp's engine, one for all pollers: it takes a quarter of a second to make, best before the reactor runs."""
+def _pysnmp(user: tuple[str | None, ...]) -> Any:
+    """pysnmp's engine: it takes a quarter of a second to make, best before the reactor runs, so pollers share it.
+
+    Not those of one user with different keys, since an engine knows a user by the name alone.
+    """
     from pysnmp.hlapi.v3arch.asyncio import SnmpEngine
 
     return SnmpEngine()
@@ -213,29 +216,32 @@ class _Session:
             raise GatewayError(f"ospf.poll: {error}: install the gateway extra, it has pysnmp") from error
         self._snmp: Any = snmp
         self._config = config
-        self._engine = _pysnmp()
         self._target: Any = None
         try:
-            self._who = self._credentials()
+            self._who, user = self._credentials()
+            self._engine = _pysnmp(user)
         except (OSError, ValueError, UnicodeDecodeError) as error:
             raise GatewayError(f"ospf.poll: {config.where}: {error}") from error
         self._context = snmp.ContextData(contextName=config.context.encode())
 
-    def _credentials(self) -> Any:
+    def _credentials(self) -> tuple[Any, tuple[str | None, ...]]:
+        """What pysnmp calls them, and what makes a user another one."""
         config, snmp = self._config, self._snmp
 
         def secret(key: str) -> str | None:
             return config.secret(key, lambda path: Path(path).read_text(encoding="utf-8"))
 
         if config.user is None:
-            return snmp.CommunityData(secret("community"), mpModel=1)
-        return snmp.UsmUserData(
+            return snmp.CommunityData(secret("community"), mpModel=1), ()
+        auth_key, priv_key = secret("auth_key"), secret("priv_key")
+        who = snmp.UsmUserData(
             config.user,
-            secret("auth_key"),
-            secret("priv_key"),
+            auth_key,
+            priv_key,
             authProtocol=getattr(snmp, AUTH_PROTOCOLS[config.auth_protocol]),
             privProtocol=getattr(snmp, PRIV_PROTOCOLS[config.priv_protocol]),
         )
+        return who, (config.user, config.auth_protocol, auth_key, config.priv_protocol, priv_key)
 
     async def _open(self) -> None:
         if self._target is None:

@@ -1,6 +1,6 @@
-"""A poller as a program, to be run in a namespace: `python -m tests.gateway.poll '{"router": ...}' SECONDS`.
+"""Pollers as a program, to be run in a namespace: `python -m tests.gateway.poll '[{"router": ...}, ...]' SECONDS`.
 
-Prints one JSON line per change and one at the end: databases, counters, the last error.
+Prints one JSON line per change and one per poller at the end: databases, counters, the last error.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ def main() -> None:
         longest.append(now - due)
         reactor.callLater(0.005, beat, now + 0.005)
 
-    def end() -> None:
-        now = time.monotonic()
+    def end_of(poller: LsdbPoller, now: float) -> None:
         areas = [AreaDatabase(a, db.lsas(now), "polled") for a, db in sorted(poller.databases.items())]
 
         def links(*databases: AreaDatabase) -> list[tuple[str, int, bool]]:
@@ -78,11 +77,18 @@ def main() -> None:
             error=poller.last_error or poller.polled.last_error,
             stalls=sorted(longest)[-3:],
         )
-        poller.stop()
+
+    def end() -> None:
+        now = time.monotonic()
+        for poller in pollers:
+            end_of(poller, now)
+            poller.stop()
         reactor.stop()
 
-    poller = LsdbPoller(reactor, msgspec.convert(json.loads(sys.argv[1]), PollConfig), changed)
-    poller.start()
+    configs = msgspec.convert(json.loads(sys.argv[1]), list[PollConfig])
+    pollers = [LsdbPoller(reactor, config, changed) for config in configs]
+    for poller in pollers:
+        poller.start()
     reactor.callWhenRunning(lambda: beat(time.monotonic()))
     reactor.callLater(float(sys.argv[2]), end)
     reactor.run()

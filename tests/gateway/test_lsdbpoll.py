@@ -216,13 +216,15 @@ def run(routers: SnmpRouters, module: str, *arguments: str) -> subprocess.Popen[
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
 
 
-def poll(routers: SnmpRouters, seconds: float, **tree: Any) -> subprocess.Popen[str]:
-    return run(routers, "tests.gateway.poll", json.dumps({"router": AGENT, **tree}), str(seconds))
+def poll(routers: SnmpRouters, seconds: float, *trees: dict[str, Any]) -> subprocess.Popen[str]:
+    configs = [{"router": AGENT, **tree} for tree in trees]
+    return run(routers, "tests.gateway.poll", json.dumps(configs), str(seconds))
 
 
-def last(process: subprocess.Popen[str]) -> Any:
+def ends(process: subprocess.Popen[str], count: int) -> list[Any]:
+    """The last lines a program says."""
     out, _ = process.communicate(timeout=60)
-    return json.loads(out.splitlines()[-1])
+    return [json.loads(line) for line in out.splitlines()[-count:]]
 
 
 def held(end: Any) -> dict[str, set[tuple[Any, ...]]]:
@@ -233,11 +235,10 @@ def held(end: Any) -> dict[str, set[tuple[Any, ...]]]:
 def test_polled_databases_are_the_routers_own(routers: SnmpRouters) -> None:
     """The border router gives both areas, over v2c and v3; the topology is what an attachment sees."""
     attached = run(routers, "tests.ospf.watch", '{"interface": "e0"}', "3")
-    polled = [poll(routers, 1.5, community=COMMUNITY), poll(routers, 1.5, **V3)]
-    ends = [last(process) for process in polled]
-    there = last(attached)
+    polled = ends(poll(routers, 1.5, {"community": COMMUNITY}, V3), 2)
+    (there,) = ends(attached, 1)
     database = routers.database("abr")
-    for end in ends:
+    for end in polled:
         assert (end["router"], end["error"]) == (AGENT, "")
         assert held(end) == {area: database[area] | database[""] for area in ("0.0.0.0", "0.0.0.1")}
         assert end["area_links"]["0.0.0.0"] == there["links"] and len(there["links"]) == 3
@@ -247,21 +248,21 @@ def test_polled_databases_are_the_routers_own(routers: SnmpRouters) -> None:
 
 @pytest.mark.lab
 def test_a_poll_follows_the_router_and_errors_tell_the_remedy(routers: SnmpRouters) -> None:
-    follower = poll(routers, 7, community=COMMUNITY, period_seconds=5)
-    assert follower.stdout is not None and json.loads(follower.stdout.readline())["event"] == "changed"
     wrong = {
-        "is the community right": poll(routers, 2, community="wrong", timeout_seconds=0.5, retries=0),
-        "does not know this user": poll(routers, 2, **V3 | {"user": "nobody"}),
-        "auth_key or auth_protocol differ": poll(routers, 2, **V3 | {"auth_key": "another key"}),
-        "security level too low": poll(routers, 2, user=USER, auth_protocol="sha256", auth_key=AUTH_KEY),
+        "is the community right": {"community": "wrong", "timeout_seconds": 0.5, "retries": 0},
+        "does not know this user": V3 | {"user": "nobody"},
+        "auth_key or auth_protocol differ": V3 | {"auth_key": "another key"},
+        "security level too low": {"user": USER, "auth_protocol": "sha256", "auth_key": AUTH_KEY},
     }
+    process = poll(routers, 7, {"community": COMMUNITY, "period_seconds": 5}, V3, *wrong.values())
+    assert process.stdout is not None and json.loads(process.stdout.readline())["event"] == "changed"
     routers.vtysh("r2", "configure terminal", "interface e0", "ip ospf cost 77")
     routers.withdraw(3)
-    for text, process in wrong.items():
-        end = last(process)
+    follower, same_user, *failed = ends(process, 6)
+    for text, end in zip(wrong, failed, strict=True):
         assert text in end["error"] and end["databases"] == {}
-    end = last(follower)
+    assert same_user["error"] == "", "others of that name have other keys"
     database = routers.database("abr")
-    assert held(end) == {area: database[area] | database[""] for area in ("0.0.0.0", "0.0.0.1")}
-    assert ["10.97.1.2:10.97.1.2", 77, True] in end["links"]
-    assert not [r for r in end["databases"]["0.0.0.1"] if r[1] == "172.16.3.0"]
+    assert held(follower) == {area: database[area] | database[""] for area in ("0.0.0.0", "0.0.0.1")}
+    assert ["10.97.1.2:10.97.1.2", 77, True] in follower["links"]
+    assert not [r for r in follower["databases"]["0.0.0.1"] if r[1] == "172.16.3.0"]
