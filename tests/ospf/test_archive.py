@@ -63,7 +63,7 @@ def items(draw: st.DrawFn) -> list[Item]:
     return found
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(items(), st.integers(0, 30))
 def test_what_is_encoded_is_decoded(found: list[Item], cut: int) -> None:
     encoder, decoder = Encoder(), Decoder()
@@ -73,7 +73,7 @@ def test_what_is_encoded_is_decoded(found: list[Item], cut: int) -> None:
         assert list(decoder.decode(b"".join(map(encoder.encode, part)))) == part
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(items(), st.binary(min_size=1, max_size=4), st.integers(0, 10_000))
 def test_damaged_records_leave_by_the_one_error(found: list[Item], damage: bytes, where: int) -> None:
     octets = bytearray(b"".join(map(Encoder().encode, found)))
@@ -86,7 +86,7 @@ def test_damaged_records_leave_by_the_one_error(found: list[Item], damage: bytes
         return
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_octets_are_records_or_refused(octets: bytes) -> None:
     try:

@@ -277,7 +277,7 @@ def topologies(draw: st.DrawFn) -> Topology:
 NEW_KINDS = {"abr", "asbr", "stub", "area", "te", "dr"}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(topologies(), topologies())
 def test_columns_say_what_rows_say(old: Topology, new: Topology) -> None:
     said = diff(old, new)
