@@ -174,16 +174,19 @@ def _native(found: list[Offer], resolver: _Resolver, around: Surroundings) -> tu
     for offer in found:
         if any((area, offer.vertex) in around.nssa_borders for area in translated) and offer.area == AS_WIDE:
             continue
-        rank = offer.kind
-        if rank == INTER and around.backbone not in (-1, offer.area):
-            rank = NOT_NATIVE
         for sink in resolver.sinks(offer):
-            ranked.append(((not around.alive[sink.vertex], rank, offer.metric2), offer, [sink]))
+            order = (not around.alive[sink.vertex], _rank(offer, around), offer.metric2)
+            ranked.append((order, offer, [sink]))
     if not ranked:
         return None
     best, offer, _ = min(ranked, key=lambda each: each[0])
     sinks = {sink for order, _, here in ranked if order[1:] == best[1:] for sink in here}
     return offer, sorted(sinks)
+
+
+def _rank(offer: Offer, around: Surroundings) -> int:
+    """How near to the truth about a place an offer is: its kind, but summaries count as the backbone has them."""
+    return NOT_NATIVE if offer.kind == INTER and around.backbone not in (-1, offer.area) else offer.kind
 
 
 class _Resolver:
@@ -234,10 +237,10 @@ class _Resolver:
             inner = self._inner[plen].get(address & prefix_mask(plen))
             if not inner:
                 continue
-            least = min(offer.kind for offer in inner)
+            least = min(_rank(offer, self._around) for offer in inner)
             found = []
             for offer in inner:
-                if offer.kind == least:
+                if _rank(offer, self._around) == least:
                     own = self._around.external_row.get(offer.vertex, -1) if plen == ADDRESS_BITS else -1
                     found.append(_Sink(offer.vertex, offer.cost, own if own >= 0 else offer.link))
             return found
