@@ -7,7 +7,8 @@ border router only that router knows the parts. A network vertex, where traffic 
 routers that are nearest.
 
 A forwarding address on a connected subnet is the next hop itself (16.4 (3)): traffic crosses to the router that owns
-it, or leaves the network there.
+it, or leaves the network there. So it does where the shortest way to the subnet is the router's own interface; where
+another router is the shorter way, traffic goes there first, as FRR and BIRD do.
 
 Vendors differ in which next hops they keep when there are more than they can hold; here those with the lowest
 (neighbour's interface address, own interface address) are kept, so that the result is the same every time.
@@ -118,7 +119,7 @@ class Forwarding:
             if len(routes.aimed_key) and len(pending):
                 sent, choice = routes.aimed(current, at)
                 hidden = np.zeros(len(pending), dtype=np.bool_)
-                several |= self._ways(replace(choice, hidden=hidden), pending, at, parts)
+                several |= self._ways(replace(choice, hidden=hidden), pending, at, parts, direct=True)
                 left = np.setdiff1d(np.arange(len(pending)), sent)
                 far[pending[sent]] = True
                 pending, current, at = pending[left], current[left], at[left]
@@ -151,7 +152,14 @@ class Forwarding:
         parts.append((node[which], attached.link[row], none, none))
         return np.flatnonzero(count == 0)
 
-    def _ways(self, choice: Choice, node: I8, router: I8, parts: list[tuple[NDArray[np.integer], ...]]) -> bool:
+    def _ways(
+        self,
+        choice: Choice,
+        node: I8,
+        router: I8,
+        parts: list[tuple[NDArray[np.integer], ...]],
+        direct: bool = False,
+    ) -> bool:
         """Adds the hops of the ways chosen; whether some node has several."""
         hidden = node[np.flatnonzero(choice.hidden)]
         if len(hidden):
@@ -159,36 +167,54 @@ class Forwarding:
             parts.append((hidden, none, none, none))
         if not len(choice.node):
             return False
-        hops, near = self.way_hops(choice, router)
+        hops, near = self.way_hops(choice, router, direct)
         parts.append((node[hops.node], *hops[1:]))
         if near:
             rows = np.array([hop[:4] for hop in near], dtype=np.int64).T
             parts.append((node[rows[0]], *rows[1:]))
         return bool(near) or bool((np.diff(choice.node) == 0).any()) or bool(len(hidden))
 
-    def way_hops(self, choice: Choice, router: I8) -> tuple[Hops, list[tuple[int, int, int, int, int]]]:
-        """Hops along the ways; and, apart, (node, out, in, router, address) to forwarding addresses close by."""
+    def way_hops(
+        self, choice: Choice, router: I8, direct: bool = False
+    ) -> tuple[Hops, list[tuple[int, int, int, int, int]]]:
+        """Hops along the ways; and, apart, (node, out, in, router, address) to forwarding addresses close by.
+
+        With `direct` a connected subnet is crossed even if another router is a shorter way to it: so does the router
+        that redistributes a route of its own.
+        """
         keep = np.ones(len(choice.node), dtype=np.bool_)
         near: list[tuple[int, int, int, int, int]] = []
         some = np.flatnonzero(choice.forwarding)
+        detours: tuple[NDArray[np.integer], ...] | None = None
         if some.size:
             at = router[choice.node[some]]
             first, count = self.routes.connected.find(choice.prefix[some], at, self.topology.n_vertices)
-            keep[some[count > 0]] = False
-            for i in np.flatnonzero(count).tolist():
+            some, at, first, count = (column[count > 0] for column in (some, at, first, count))
+            keep[some] = False
+            crosses = np.ones(len(some), dtype=np.bool_)
+            if not direct and some.size:
+                beside = self._towards(choice, some, at, np.arange(len(some)))
+                hops = self.distances.hops(beside)
+                crosses = beside.at == beside.target
+                crosses[hops.node[hops.router == END]] = True
+                around = hops.router != END
+                detours = (choice.node[some[hops.node[around]]], *(column[around] for column in hops[1:]))
+            for i in np.flatnonzero(crosses).tolist():
                 way, rows = int(some[i]), range(int(first[i]), int(first[i] + count[i]))
                 address = int(choice.forwarding[way])
                 for out, into, other in self._cross(int(at[i]), int(choice.prefix[way]), rows, address):
                     near.append((int(choice.node[way]), out, into, other, address))
-        node = choice.node[keep]
-        states = Towards(
-            node,
-            choice.way_area[keep],
-            choice.way_target[keep],
-            self.distances.local[choice.way_area[keep], router[node]],
-            choice.way_extra[keep],
-        )
-        return self.distances.hops(states), sorted(set(near))
+        ways = np.flatnonzero(keep)
+        node = choice.node[ways]
+        hops = self.distances.hops(self._towards(choice, ways, router[node], node))
+        if detours is not None and len(detours[0]):
+            hops = Hops.of([tuple(hops), detours])
+        return hops, sorted(set(near))
+
+    def _towards(self, choice: Choice, ways: I8, router: I8, node: I8) -> Towards:
+        """The routers at the beginning of these ways."""
+        area = choice.way_area[ways]
+        return Towards(node, area, choice.way_target[ways], self.distances.local[area, router], choice.way_extra[ways])
 
     def _cross(self, router: int, prefix: int, rows: range, address: int) -> list[tuple[int, int, int]]:
         """(out, in, next router) from a router to a forwarding address on a subnet it is connected to."""

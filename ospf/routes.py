@@ -191,8 +191,11 @@ class Routes:
         if ext.size:
             self.row_asbr[ext] = np.array([subjects[key] for key in both.tolist()])[which.reshape(-1)]
         aimed = ext[offers.forwarding[ext] != 0]
+        self.row_owner = np.full(len(offers), -1, dtype=np.int64)  # router that has the forwarding address itself
         addresses, which = np.unique(offers.forwarding[aimed], return_inverse=True)
         if aimed.size:
+            owners = [self.topology.interface_owner(int(a)) for a in addresses]
+            self.row_owner[aimed] = np.array([o[0] if o is not None else -1 for o in owners])[which.reshape(-1)]
             self.row_match[aimed] = np.array([table.longest(int(a)) for a in addresses])[which.reshape(-1)]
 
     # Who delivers by itself
@@ -366,6 +369,7 @@ class Routes:
         kind, flags, at = offers.kind[row], offers.flags[row], router[node]
         seven = flags & OFFER_TYPE7 != 0
         usable = (kind >= EXT1) & (flags & OFFER_DN == 0) & (offers.vertex[row] != at)
+        usable &= self.row_owner[row] != at  # a forwarding address of its own would lead back to itself
         usable &= np.where(seven, self.member[offers.area[row], at], self.takes_type5[at])
         default = seven & (flags & OFFER_P == 0) & (self.topology.prefixes.plen[prefix[node]] == 0)
         usable &= ~(default & self.is_border[at])  # RFC 3101 2.5 (3)

@@ -284,6 +284,8 @@ class RoutingTable:
             if area is not None and prefix == (0, 0) and self._is_border() and not lsa.header.options & OPTION_P:
                 continue  # RFC 3101 2.5 (3)
             if body.forwarding_address:
+                if self._has_address(body.forwarding_address):  # nowhere in the RFC; FRR and BIRD agree
+                    continue
                 path = self._forwarding(body.forwarding_address, inside, area)
                 if path is None:
                     continue
@@ -302,6 +304,10 @@ class RoutingTable:
                 old = chosen[prefix][1]
                 chosen[prefix] = (rank, replace(old, hops=old.hops | entry.hops))
         self.routes.update({prefix: entry for prefix, (_, entry) in chosen.items()})
+
+    def _has_address(self, address: int) -> bool:
+        mine = [db.routers[self.root].links for db in self.areas.values()]
+        return any(link.link_data == address and link.type in (P2P, TRANSIT) for links in mine for link in links)
 
     def _visible_externals(self) -> Iterator[tuple[Lsa, ExternalLsa, int | None]]:
         """Type 5 once, though every normal area's database holds it; type 7 with its NSSA."""

@@ -181,6 +181,38 @@ def test_forwarding_address_on_a_lan_is_the_next_hop_itself() -> None:
     assert table(t, R1)["10.8.0.0/16"] == ("external-2", 10, 7, None, {"10.5.0.1>10.5.0.77"})
 
 
+def beside_a_dear_lan() -> dict[int, list[Lsa]]:
+    """R1 is on the LAN at cost 30; by its cable to R2, and over R2's interface, it is 15 away."""
+    return {
+        0: [
+            router(R1, transit("10.5.0.1", "10.5.0.1", 30), p2p(R2, "10.5.12.1", 5)),
+            router(R2, transit("10.5.0.1", "10.5.0.2", 10), p2p(R1, "10.5.12.2", 5)),
+            router(R3, transit("10.5.0.1", "10.5.0.3", 10), flags=E),
+            network("10.5.0.1", 24, R1, [R1, R2, R3]),
+            external("10.9.0.0/16", R3, 7, forward="10.5.0.77"),
+        ]
+    }
+
+
+def test_forwarding_address_on_a_lan_that_another_router_is_nearer_to() -> None:
+    # as FRR 8.4 does in tests/lab/cases/nssa
+    assert table(domain(beside_a_dear_lan()), R1)["10.9.0.0/16"] == ("external-2", 15, 7, None, {f"10.5.12.1>{R2}"})
+    assert table(domain(beside_a_dear_lan()), R2)["10.9.0.0/16"] == ("external-2", 10, 7, None, {"10.5.0.2>10.5.0.77"})
+    areas = beside_a_dear_lan()
+    areas[0][0] = router(R1, transit("10.5.0.1", "10.5.0.1", 15), p2p(R2, "10.5.12.1", 5))
+    hops = {f"10.5.12.1>{R2}", "10.5.0.1>10.5.0.77"}  # both
+    assert table(domain(areas), R1)["10.9.0.0/16"] == ("external-2", 15, 7, None, hops)
+
+
+def test_forwarding_address_of_the_router_itself() -> None:
+    # FRR and BIRD both leave such an LSA aside (tests/lab/cases/externals): its traffic would go round in circles
+    areas = beside_a_dear_lan()
+    areas[0][4] = external("10.9.0.0/16", R3, 7, forward="10.5.0.2")
+    t = domain(areas)
+    assert "10.9.0.0/16" not in table(t, R2)
+    assert table(t, R1)["10.9.0.0/16"] == ("external-2", 15, 7, None, {f"10.5.12.1>{R2}"})
+
+
 def two_ways_to_an_asbr(cost_in_area_1: int) -> dict[int, list[Lsa]]:
     """R3, an ASBR, is in the backbone and in area 1, as R1 is."""
     return {
