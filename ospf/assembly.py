@@ -254,10 +254,16 @@ def _graph(area: Placed, held: Sequence[_AreaMemory], placed: Sequence[Placed], 
         column[usable] for column in (inside.src, inside.dst, inside.cost, inside.out, inside.into, inside.virtual)
     )
     through = np.full(len(src), NOT_VIRTUAL, dtype=np.int32)
+    ends_of: dict[int, tuple[int, int]] = {}
     for edge in np.flatnonzero(virtual).tolist():
         data = int(inside.virtual_data[usable][edge])
-        ends = int(inside.routers[src[edge]]), int(inside.routers[dst[edge]])
-        through[edge] = _transit_area(ends, data, area.index, placed)
+        ends_of[edge] = int(inside.routers[src[edge]]), int(inside.routers[dst[edge]])
+        through[edge] = _transit_area(ends_of[edge], data, area.index, placed)
+    if lost := _without_a_way(ends_of, through, placed):
+        keep = np.ones(len(src), dtype=np.bool_)
+        keep[lost] = False
+        src, dst, cost, out, into = (column[keep] for column in (src, dst, cost, out, into))
+        through = through[keep]
     start = np.zeros(inside.n_vertices + 1, dtype=np.int32)
     np.cumsum(np.bincount(src, minlength=inside.n_vertices), out=start[1:])
     edges = EdgeTable(
@@ -302,6 +308,22 @@ def _transit_area(ends: tuple[int, int], data: int, own: int, placed: Sequence[P
         if joined == UNSEEN_TRANSIT and inside.label[at[0]] == inside.label[at[1]]:
             joined = area.index
     return joined
+
+
+def _without_a_way(
+    ends_of: Mapping[int, tuple[int, int]], through: NDArray[np.int32], placed: Sequence[Placed]
+) -> list[int]:
+    """Virtual links whose ends cannot reach each other in the transit area: LSAs outlive them (RFC 2328 15)."""
+    lost = []
+    for edge, ends in ends_of.items():
+        if through[edge] >= 0:
+            inside = placed[through[edge]].inside
+            one, other = np.searchsorted(inside.routers, ends)
+            if inside.label[one] != inside.label[other]:
+                lost.append(edge)
+    pairs = {frozenset(ends_of[edge]) for edge in lost}
+    back = [e for e, ends in ends_of.items() if through[e] == UNSEEN_TRANSIT and frozenset(ends) in pairs]
+    return lost + back
 
 
 def _owners(links: LinkTable) -> dict[int, tuple[int, int]]:

@@ -356,6 +356,14 @@ def test_virtual_link_is_an_edge_of_the_backbone_through_its_transit_area(data: 
     assert t.areas[0].alive.all()
 
 
+def test_virtual_link_without_a_way_through_its_transit_area() -> None:  # RFC 2328 15
+    areas = virtual_areas()
+    areas[1][1] = router(R3, *cable(R1, R3, 13)[1][1:], *cable(R3, R4, 34)[0], flags=B | V)  # type: ignore[arg-type]
+    areas[1].append(router(R4, *cable(R3, R4, 34)[1]))  # type: ignore[arg-type]
+    t = domain(areas)
+    assert edges(t, 0) == {(R1, R2, 10), (R2, R1, 10)} and (t.areas[0].edges.virtual == -1).all()
+
+
 def test_the_address_of_a_virtual_link_tells_its_area_where_several_are_possible() -> None:
     areas = virtual_areas("10.255.0.9")
     areas[4] = [
