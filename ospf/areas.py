@@ -45,6 +45,7 @@ class Options:
     abr: Literal["rfc3509", "rfc2328"] = "rfc3509"  # what a border router without a live backbone may use
     max_paths: int = 64  # equal-cost next hops per route
     max_paths_of: Mapping[int, int] = field(default_factory=dict)  # router id -> its own
+    listeners: frozenset[int] = frozenset()  # router ids of ours: who says to have one as its neighbor is believed
 
 
 class Border(NamedTuple):

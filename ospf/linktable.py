@@ -6,8 +6,8 @@ depends on the set of rows alone, and tables of two versions with the same keys 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from ospf.links import (
     one_block,
 )
 from ospf.te import TeLink, te_columns
+from ospf.wire import address_text
 
 I8 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -132,6 +133,21 @@ def link_table(
         numbering,
         unjoined,
     )
+
+
+def believed(links: LinkTable, listeners: Set[int], alive: Flags) -> LinkTable:
+    """The same with the interfaces up by which a router has one of our listeners as its neighbor.
+
+    A listener in mode "full" announces nothing back, so such a link fails the two-way check, as it should: no path
+    leads there. The interface is up all the same.
+    """
+    names = {address_text(listener) for listener in listeners}
+    rows = [row for row, name in enumerate(links.neighbor) if name in names]
+    if not rows:
+        return links
+    up = links.up.copy()
+    up[rows] |= alive[links.vertex[rows]]
+    return replace(links, up=up)
 
 
 def _columns(

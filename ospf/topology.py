@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ospf.areas import AreaDatabase, AreaGraph, Border, Options
 from ospf.assembly import Assembled, Memory, assemble
 from ospf.links import EXTERNAL, STUB, TRANSIT, EdgeTable, LinkKey, LinkTable
+from ospf.linktable import believed
 from ospf.lsa import Lsa
 from ospf.offers import AsbrTable, OfferTable
 from ospf.prefixes import EXT1, EXT2, INTER, INTRA, PrefixTable
@@ -171,7 +172,7 @@ def build_domain(
         network_prefix=networks[:, 2].astype(np.uint32),
         network_plen=networks[:, 3].astype(np.uint8),
         n_vertices=len(found.alive),
-        links=found.links,
+        links=believed(found.links, options.listeners, found.alive),
         prefixes=found.prefixes,
         alive=found.alive,
         stats=TopologyStats(**found.counted),

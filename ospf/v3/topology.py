@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from ospf.areas import BACKBONE, NOT_VIRTUAL, NSSA, UNSEEN_TRANSIT, AreaDatabase, AreaGraph, Border, Options
 from ospf.links import EdgeTable
+from ospf.linktable import believed
 from ospf.lsa import Lsa
 from ospf.offers import AS_WIDE, INTER, INTRA, OFFER_DN
 from ospf.topology import Topology, TopologyStats
@@ -157,7 +158,7 @@ class _Build:
             network_prefix=wide([network for network, _ in self.network_prefix]),
             network_plen=np.array([plen for _, plen in self.network_prefix], dtype=np.uint8),
             n_vertices=self.n_vertices,
-            links=links,
+            links=believed(links, options.listeners, self.alive),
             prefixes=prefixes,
             alive=self.alive,
             stats=TopologyStats(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ospf.areas import AreaDatabase
+from ospf.areas import AreaDatabase, Options
 from ospf.lsa import Lsa, RouterLink
 from ospf.topology import Topology, build_domain
 from tests.ospf.lsas import E, ip, p2p, router, stub
@@ -52,3 +52,22 @@ def test_neighbour_of_a_shared_row_is_that_of_the_lowest_area() -> None:
     t = build(far, near)
     assert names(t, A) == ["10.0.0.1"] and t.links.neighbor[0] == "9.9.9.9" and t.links.target[0] == -1
     assert t.links.up[0] and t.links.reverse[0] == 1 and t.areas[1].edges.out_link.tolist() == [0, 1]
+
+
+def test_a_link_to_our_listener_is_up_while_its_router_is_and_leads_nowhere() -> None:
+    ours, other = "0.0.0.255", "0.0.0.254"
+    lsas = pair(p2p(B, "10.0.0.1", 1), p2p(B, "9.0.0.1", 1), p2p(ours, "10.2.99.1", 1), p2p(other, "10.2.98.1", 1))
+    lonely = router("3.3.3.3", p2p(ours, "10.2.97.1", 1))
+
+    def up(options: Options) -> dict[str, bool]:
+        t = build_domain(
+            [AreaDatabase(0, [*lsas, lonely])], instance="default", version=1, time=0.0, options=options
+        )
+        rows = {key.interface: row for row, key in enumerate(t.links.keys)}
+        assert {t.links.reverse[rows[each]] for each in ("10.2.99.1", "10.2.98.1", "10.2.97.1")} == {-1}
+        assert not {rows["10.2.99.1"], rows["10.2.97.1"]} & set(t.areas[0].edges.out_link.tolist())
+        return {text: bool(t.links.up[row]) for text, row in rows.items() if text.startswith("10.2")}
+
+    assert up(Options()) == {"10.2.99.1": False, "10.2.98.1": False, "10.2.97.1": False}
+    heard = Options(listeners=frozenset({ip(ours)}))
+    assert up(heard) == {"10.2.99.1": True, "10.2.98.1": False, "10.2.97.1": False}
