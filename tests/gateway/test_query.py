@@ -27,6 +27,7 @@ NOW = 1_795_290_600.0
         ("1795290600.5", NOW + 0.5),
         ("now", NOW),
         ("now-5m", NOW - 300),
+        ("-5m", NOW - 300),
         ("now-1.5h", NOW - 5400),
         ("now-2d", NOW - 172_800),
     ],
@@ -73,6 +74,15 @@ def test_whole_number() -> None:
     for text in ("0", "-1", "1.5", "ten", "٣", "", "1000001", "9" * 5000):
         with pytest.raises(QueryError, match="top"):
             query.whole_number("top", text)
+
+
+def test_prefixes() -> None:
+    assert query.prefix("prefix", "10.1.0.0/16") == "10.1.0.0/16"
+    assert query.prefix("prefix", "10.1.2.3") == "10.1.2.3/32"
+    assert query.prefix("prefix", "2001:DB8::/32") == "2001:db8::/32"
+    for text in ("10.1.0.1/16", "10/8", "x", ""):
+        with pytest.raises(QueryError, match="not a prefix"):
+            query.prefix("prefix", text)
 
 
 def test_addresses() -> None:

@@ -7,7 +7,8 @@ import pytest
 from gateway.config import parse
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
-from gateway.store import SCHEMA_VERSION, Store, read_links
+from gateway.published import Event
+from gateway.store import SCHEMA_VERSION, Changes, Store, read_events, read_links
 from ospf.topology import LinkKey
 from tests.gateway.agentwire import AgentWire
 from tests.gateway.small import diamond, rid
@@ -181,3 +182,15 @@ def test_agents_alive_before_a_restart_do_not_make_flows_count_twice(tmp_path: P
     pipeline.advance(T + 100)
     assert pipeline.view.counters().octets.max() == 1070
     again.close()
+
+
+def test_events_are_read_by_time_the_newest_of_too_many(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.open()
+    events = [Event(T + n, "link_up", f"x{n}", "") for n in range(5)]
+    store.write(Changes(events=events))
+    assert read_events(store.path, T, T + 3, 100) == events[1:4]
+    assert read_events(store.path, 0.0, float("inf"), 2) == events[3:]
+    store.close()
+    with pytest.raises(GatewayError, match=r"anemone\.sqlite"):
+        read_events(tmp_path / "none", 0.0, 1.0, 9)
