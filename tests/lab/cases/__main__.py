@@ -1,7 +1,7 @@
-"""`python -m tests.lab.cases [--all | CASE [--check]]`.
+"""`python -m tests.lab.cases CASE [--check] [--model]`, or `--list`.
 
-CASE alone brings it up, prints our table of every router beside the router's own and leaves it up until Ctrl-C; --check goes
-through its steps and ends, its last line is JSON; --list names the cases.
+CASE alone brings it up, prints our table of every router beside the router's own and leaves it up until Ctrl-C;
+--check goes through its steps and ends, its last line is JSON; --list names the cases.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     [routers]           name -> program ("frr" | "bird"), and what is its own: loopback (area of 10.255.0.N/32), id,
                         priority, extra (lines of its own configuration language, BIRD also
                         extra_of.AREA), translate ("always" | "never"),
-                        abr ("rfc3509" | "rfc2328": what it does without a backbone; FRR's is set so, BIRD has no choice)
+                        abr ("rfc3509" | "rfc2328": what it does without a backbone; BIRD knows the second only)
     [areas.N]           kind ("normal" | "stub" | "nssa"), no_summary, default_cost, and `ranges` of its border routers
     [[segment]]         name, area, type ("broadcast" | "p2p" | "p2mp" | "stub"), prefix or unnumbered, ends
                         ("router cost [address]"), auth, listen ("burst" | "full")

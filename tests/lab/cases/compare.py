@@ -9,14 +9,13 @@ from ospf.areas import AreaDatabase, Options
 from ospf.lsa import Lsa
 from ospf.paths import Paths
 from ospf.prefixes import EXT2, ROUTE_TYPE_NAMES
-from ospf.topology import Topology, build_domain
+from ospf.topology import build_domain
 from ospf.wire import address_text
 from tests.lab.cases.casefile import Case, Known
 from tests.lab.cases.network import CaseNetwork
 from tests.lab.cases.truth import NULL, Entry, Hop, Table
 from tests.model import section16
 from tests.ospf.lsas import ip
-
 
 
 class Difference(NamedTuple):

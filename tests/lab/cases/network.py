@@ -8,7 +8,6 @@ import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from tests.lab import bird, frr
 from tests.lab.cases import birdconf, frrconf

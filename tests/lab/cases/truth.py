@@ -1,4 +1,4 @@
-"""What a router says of itself: its OSPF routes and its database, read from FRR's JSON and text and from BIRD's text."""
+"""What a router says of itself: its OSPF routes and its database, from FRR's JSON and text and from BIRD's text."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def frr_table(document: dict[str, Any]) -> Table:
             for hop in route["nexthops"]
         )
         # beside the real next hop FRR lists the virtual link: without an interface, or as the neighbour through `lo`
-        hops = frozenset(hop for hop in hops if hop != Hop("?", "") and not (hop.interface == "lo" and hop.gateway)) or hops
+        real = frozenset(hop for hop in hops if hop != Hop("?", "") and not (hop.interface == "lo" and hop.gateway))
+        hops = real or hops
         found[prefix] = Entry(kind, route["cost"], route.get("type2cost", 0) if kind == EXT2 else 0, hops)
     return found
 
@@ -149,7 +150,7 @@ def bird_database(text: str) -> Database:
 
 
 def frr_links(network: CaseNetwork, router: str) -> dict[int, dict[str, tuple[int, int]]]:
-    """Area -> router id -> (links to routers and transit networks, virtual links) of its router-LSA, as FRR reads it."""
+    """Area -> router id -> (links to routers and transit networks, virtual links) of its router-LSA."""
     shown = json.loads(network.ask_ospfd(router, "show ip ospf database router json") or "{}")
     found: dict[int, dict[str, tuple[int, int]]] = {}
     for area, entries in shown.get("routerLinkStates", {}).get("areas", {}).items():
