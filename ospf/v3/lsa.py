@@ -18,15 +18,17 @@ The bits beyond a prefix's length are cleared; `Lsa.raw` has them as they came.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from itertools import starmap
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ospf.errors import OspfDecodeError, OspfEncodeError
-from ospf.lsa import HEADER_LENGTH, INITIAL_SEQUENCE, Lsa, LsaHeader, UnknownLsa, fletcher16, lsa_checksum
-from ospf.v3.prefix import Prefix, encode_prefix, pull_prefix, pull_prefixes
-from ospf.wire import Cursor, Octets
+from ospf.lsa import HEADER_LENGTH, INITIAL_SEQUENCE, Lsa, LsaHeader, UnknownLsa
+from ospf.v3.prefix import Prefix, encode_prefix, prefix_at, prefixes_at
+from ospf.wire import Octets, is_lsa_intact, lsa_checksum
 
 if TYPE_CHECKING:
     from ospf.lsa import Body as BodyOfVersion2
@@ -44,6 +46,8 @@ FLAG_B, FLAG_E, FLAG_V, FLAG_NT = 0x01, 0x02, 0x04, 0x10
 OPTION_V6, OPTION_E, OPTION_N, OPTION_R, OPTION_DC = 0x01, 0x02, 0x08, 0x10, 0x20
 OPTION_AF, OPTION_L, OPTION_AT = 0x0100, 0x0200, 0x0400
 LS_INFINITY = 0xFFFFFF
+LOW_24 = 0xFFFFFF
+LINKS_AT = HEADER_LENGTH + 4  # where a router-LSA's first link begins
 
 
 class RouterLink(Struct, frozen=True, gc=False):
@@ -122,7 +126,7 @@ Body = (
 _HEADER = struct.Struct("!HHIIiHH")
 _WORD = struct.Struct("!I")
 _THREE_WORDS = struct.Struct("!III")
-_LINK = struct.Struct("!BBHIII")
+_LINK = struct.Struct("!BxHIII")
 _LINK_LSA = struct.Struct("!I16sI")
 _INTRA = struct.Struct("!HHII")
 _EXTERNAL_E, _EXTERNAL_F, _EXTERNAL_T = 0x04000000, 0x02000000, 0x01000000
@@ -162,97 +166,128 @@ def decode_lsa(data: Octets) -> Lsa:
 
     Refuses what `ospf.lsa.decode_lsa` refuses, and a type of the reserved scope (RFC 5340 4.5.1).
     """
-    header = decode_header(data)
-    if header.length != len(data):
-        raise OspfDecodeError(f"LSA length {header.length}, {len(data)} octets given")
-    if header.length & 3:
-        raise OspfDecodeError(f"LSA length {header.length} is not a multiple of 4")
-    if header.checksum == 0:
+    raw = bytes(data)  # the same object if it is bytes already
+    size = len(raw)
+    if size < HEADER_LENGTH:
+        raise OspfDecodeError(f"LSA header: {size} octets")
+    age, kind, link_state_id, router, sequence, checksum, length = _HEADER.unpack_from(raw)
+    if length != size:
+        raise OspfDecodeError(f"LSA length {length}, {size} octets given")
+    if length & 3:
+        raise OspfDecodeError(f"LSA length {length} is not a multiple of 4")
+    if checksum == 0:
         raise OspfDecodeError("LSA checksum 0")
-    raw = bytes(data)
-    if fletcher16(raw[2:]) != (0, 0):
+    if not is_lsa_intact(raw):
         raise OspfDecodeError("LSA checksum")
-    if header.sequence == -0x80000000:
+    if sequence == -0x80000000:
         raise OspfDecodeError("LSA sequence number is the reserved one")
-    if header.type >> 13 & 3 == SCOPE_RESERVED:
-        raise OspfDecodeError(f"LSA type {header.type:#06x} has the reserved flooding scope")
-    return _lsa(header, _decode_body(header.type, raw[HEADER_LENGTH:]), raw)
+    if kind >> 13 & 3 == SCOPE_RESERVED:
+        raise OspfDecodeError(f"LSA type {kind:#06x} has the reserved flooding scope")
+    decode_body = _BODIES.get(kind)
+    body: Body = decode_body(raw) if decode_body else UnknownLsa(raw[HEADER_LENGTH:])
+    return _lsa(LsaHeader(age, 0, kind, link_state_id, router, sequence, checksum, length), body, raw)
 
 
 def _lsa(header: LsaHeader, body: Body, raw: bytes) -> Lsa:
     return Lsa(header, cast("BodyOfVersion2", body), raw)
 
 
-def _decode_body(kind: int, data: bytes) -> Body:
-    if kind == ROUTER:
-        return _decode_router(data)
-    if kind == NETWORK:
-        return _decode_network(data)
-    cursor = Cursor(data)
-    if kind == INTER_AREA_PREFIX:
-        (metric,) = cursor.pull(_WORD, "inter-area-prefix-LSA")
-        prefix = pull_prefix(cursor, "inter-area-prefix-LSA")
-        cursor.finish("inter-area-prefix-LSA")
-        return InterAreaPrefixLsa(metric & LS_INFINITY, replace(prefix, metric=0))
-    if kind == INTER_AREA_ROUTER:
-        options, metric, router = cursor.pull(_THREE_WORDS, "inter-area-router-LSA")
-        cursor.finish("inter-area-router-LSA")
-        return InterAreaRouterLsa(options & LS_INFINITY, metric & LS_INFINITY, router)
-    if kind in (AS_EXTERNAL, NSSA):
-        return _decode_external(cursor)
-    if kind == LINK:
-        return _decode_link(data)
-    if kind == INTRA_AREA_PREFIX:
-        count, kind, link_state_id, router = cursor.pull(_INTRA, "intra-area-prefix-LSA")
-        prefixes = pull_prefixes(cursor, count, "intra-area-prefix-LSA")
-        cursor.finish("intra-area-prefix-LSA")
-        return IntraAreaPrefixLsa(kind, link_state_id, router, prefixes)
-    return UnknownLsa(data)
+def _fields(layout: struct.Struct, raw: bytes, what: str) -> tuple[Any, ...]:
+    """The fixed part of a body."""
+    if layout.size > len(raw) - HEADER_LENGTH:
+        raise OspfDecodeError(f"{what}: {layout.size} octets wanted, {len(raw) - HEADER_LENGTH} left")
+    return layout.unpack_from(raw, HEADER_LENGTH)
 
 
-def _decode_router(data: bytes) -> RouterLsa:
+def _finish(raw: bytes, at: int, what: str) -> None:
+    if at != len(raw):
+        raise OspfDecodeError(f"{what}: {len(raw) - at} octets left over")
+
+
+def _decode_router(raw: bytes) -> RouterLsa:
     # RFC 5340 A.4.3: no count; the links go on to the end
-    if len(data) < 4 or (len(data) - 4) % _LINK.size:
-        raise OspfDecodeError(f"router-LSA body of {len(data)} octets")
-    (word,) = _WORD.unpack_from(data)
-    links = tuple(RouterLink(kind, metric, i, n, r) for kind, _, metric, i, n, r in _LINK.iter_unpack(data[4:]))
-    return RouterLsa(word >> 24, word & 0xFFFFFF, links)
+    size = len(raw) - HEADER_LENGTH
+    if size < 4 or (size - 4) % _LINK.size:
+        raise OspfDecodeError(f"router-LSA body of {size} octets")
+    (word,) = _WORD.unpack_from(raw, HEADER_LENGTH)
+    return RouterLsa(word >> 24, word & LOW_24, tuple(starmap(RouterLink, _LINK.iter_unpack(raw[LINKS_AT:]))))
 
 
-def _decode_network(data: bytes) -> NetworkLsa:
+def _decode_network(raw: bytes) -> NetworkLsa:
     # RFC 5340 A.4.4: at least the designated router itself is attached
-    if len(data) < 8 or len(data) % 4:
-        raise OspfDecodeError(f"network-LSA body of {len(data)} octets")
-    options, *attached = struct.unpack(f"!{len(data) // 4}I", data)
-    return NetworkLsa(options & 0xFFFFFF, tuple(attached))
+    size = len(raw) - HEADER_LENGTH
+    if size < 8:
+        raise OspfDecodeError(f"network-LSA body of {size} octets")
+    options, *attached = struct.unpack(f"!{size >> 2}I", raw[HEADER_LENGTH:])
+    return NetworkLsa(options & LOW_24, tuple(attached))
 
 
-def _decode_external(cursor: Cursor) -> ExternalLsa:
+def _decode_inter_area_prefix(raw: bytes) -> InterAreaPrefixLsa:
+    what = "inter-area-prefix-LSA"
+    (metric,) = _fields(_WORD, raw, what)
+    prefix, end = prefix_at(raw, HEADER_LENGTH + 4, what)
+    _finish(raw, end, what)
+    return InterAreaPrefixLsa(metric & LOW_24, _without_metric(prefix))
+
+
+def _decode_inter_area_router(raw: bytes) -> InterAreaRouterLsa:
+    what = "inter-area-router-LSA"
+    options, metric, router = _fields(_THREE_WORDS, raw, what)
+    _finish(raw, HEADER_LENGTH + _THREE_WORDS.size, what)
+    return InterAreaRouterLsa(options & LOW_24, metric & LOW_24, router)
+
+
+def _decode_external(raw: bytes) -> ExternalLsa:
     # RFC 5340 A.4.7: what follows the prefix is there if its bit, or the referenced type, says so
-    (word,) = cursor.pull(_WORD, "external-LSA")
-    prefix = pull_prefix(cursor, "external-LSA")
-    forwarding = tag = referenced = 0
-    if word & _EXTERNAL_F:
-        forwarding = int.from_bytes(cursor.take(16, "external-LSA forwarding address"), "big")
-    if word & _EXTERNAL_T:
-        (tag,) = cursor.pull(_WORD, "external-LSA tag")
-    if prefix.metric:
-        (referenced,) = cursor.pull(_WORD, "external-LSA referenced link state id")
-    cursor.finish("external-LSA")
-    plain = replace(prefix, metric=0)
+    (word,) = _fields(_WORD, raw, "external-LSA")
+    prefix, at = prefix_at(raw, HEADER_LENGTH + 4, "external-LSA")
+    parts = []
+    for there, octets, what in (
+        (word & _EXTERNAL_F, 16, "forwarding address"),
+        (word & _EXTERNAL_T, 4, "tag"),
+        (prefix.metric, 4, "referenced link state id"),
+    ):
+        end = at + octets if there else at
+        if end > len(raw):
+            raise OspfDecodeError(f"external-LSA {what}: {octets} octets wanted, {len(raw) - at} left")
+        parts.append(int.from_bytes(raw[at:end], "big"))
+        at = end
+    _finish(raw, at, "external-LSA")
+    forwarding, tag, referenced = parts
     type2 = bool(word & _EXTERNAL_E)
-    return ExternalLsa(word & LS_INFINITY, type2, plain, forwarding, tag, prefix.metric, referenced)
+    return ExternalLsa(word & LOW_24, type2, _without_metric(prefix), forwarding, tag, prefix.metric, referenced)
 
 
-def _decode_link(data: bytes) -> LinkLsa:
-    if len(data) < _LINK_LSA.size:
-        raise OspfDecodeError(f"link-LSA body of {len(data)} octets")
-    word, address, count = _LINK_LSA.unpack_from(data)
-    cursor = Cursor(data[_LINK_LSA.size :])
-    prefixes = pull_prefixes(cursor, count, "link-LSA")
-    cursor.finish("link-LSA")
-    plain = tuple(replace(prefix, metric=0) if prefix.metric else prefix for prefix in prefixes)
-    return LinkLsa(word >> 24, word & 0xFFFFFF, int.from_bytes(address, "big"), plain)
+def _decode_link(raw: bytes) -> LinkLsa:
+    if len(raw) < HEADER_LENGTH + _LINK_LSA.size:
+        raise OspfDecodeError(f"link-LSA body of {len(raw) - HEADER_LENGTH} octets")
+    word, address, count = _LINK_LSA.unpack_from(raw, HEADER_LENGTH)
+    prefixes = tuple(map(_without_metric, prefixes_at(raw, HEADER_LENGTH + _LINK_LSA.size, count, "link-LSA")))
+    return LinkLsa(word >> 24, word & LOW_24, int.from_bytes(address, "big"), prefixes)
+
+
+def _decode_intra_area_prefix(raw: bytes) -> IntraAreaPrefixLsa:
+    what = "intra-area-prefix-LSA"
+    count, kind, link_state_id, router = _fields(_INTRA, raw, what)
+    prefixes = prefixes_at(raw, HEADER_LENGTH + _INTRA.size, count, what)
+    return IntraAreaPrefixLsa(kind, link_state_id, router, prefixes)
+
+
+def _without_metric(prefix: Prefix) -> Prefix:
+    """Where the 16 bits between mean nothing, or something else."""
+    return Prefix(prefix.network, prefix.plen, prefix.options) if prefix.metric else prefix
+
+
+_BODIES: dict[int, Callable[[bytes], Body]] = {
+    ROUTER: _decode_router,
+    NETWORK: _decode_network,
+    INTER_AREA_PREFIX: _decode_inter_area_prefix,
+    INTER_AREA_ROUTER: _decode_inter_area_router,
+    AS_EXTERNAL: _decode_external,
+    NSSA: _decode_external,
+    LINK: _decode_link,
+    INTRA_AREA_PREFIX: _decode_intra_area_prefix,
+}
 
 
 def encode_body(body: Body) -> bytes:
@@ -265,7 +300,7 @@ def encode_body(body: Body) -> bytes:
 
 def _encode_body(body: Body) -> bytes:
     if isinstance(body, RouterLsa):
-        rows = ((x.type, 0, x.metric, x.interface, x.neighbor_interface, x.neighbor) for x in body.links)
+        rows = ((x.type, x.metric, x.interface, x.neighbor_interface, x.neighbor) for x in body.links)
         return _WORD.pack(_word(body.flags, body.options)) + b"".join(_LINK.pack(*row) for row in rows)
     if isinstance(body, NetworkLsa):
         return struct.pack(f"!{1 + len(body.attached)}I", _word(0, body.options), *body.attached)

@@ -14,7 +14,6 @@ import struct
 from msgspec import Struct
 
 from ospf.errors import OspfDecodeError, OspfEncodeError
-from ospf.wire import Cursor
 
 PREFIX_NU, PREFIX_LA, PREFIX_P, PREFIX_DN = 0x01, 0x02, 0x08, 0x10  # RFC 5340 A.4.1.1
 ADDRESS_BITS = 128
@@ -38,21 +37,36 @@ def prefix_mask(plen: int) -> int:
     return ALL_ONES ^ (ALL_ONES >> plen)
 
 
-def pull_prefix(cursor: Cursor, what: str) -> Prefix:
-    """The next prefix; OspfDecodeError when it is longer than an address or than what is left."""
-    plen, options, between = cursor.pull(_FIXED, what)
+_MASKS = tuple(map(prefix_mask, range(ADDRESS_BITS + 1)))
+
+
+def prefix_at(raw: bytes, at: int, what: str) -> tuple[Prefix, int]:
+    """The prefix that begins at octet `at`, and where it ends; OspfDecodeError if it does not fit."""
+    begin = at + _FIXED.size
+    if begin > len(raw):
+        raise OspfDecodeError(f"{what}: {_FIXED.size} octets wanted, {len(raw) - at} left")
+    plen = raw[at]
+    octets = (plen + 31 >> 5) << 2
+    end = begin + octets
     if plen > ADDRESS_BITS:
         raise OspfDecodeError(f"{what}: prefix length {plen}")
-    octets = (plen + 31) // 32 * 4
-    network = int.from_bytes(cursor.take(octets, what), "big") << (ADDRESS_BITS - 8 * octets)
-    return Prefix(network & prefix_mask(plen), plen, options, between)
+    if end > len(raw):
+        raise OspfDecodeError(f"{what}: {octets} octets wanted, {len(raw) - begin} left")
+    network = int.from_bytes(raw[begin:end], "big") << (ADDRESS_BITS - 8 * octets) & _MASKS[plen]
+    return Prefix(network, plen, raw[at + 1], raw[at + 2] << 8 | raw[at + 3]), end
 
 
-def pull_prefixes(cursor: Cursor, count: int, what: str) -> tuple[Prefix, ...]:
-    """`count` prefixes, of which each uses up four octets at least."""
-    if 4 * count > cursor.remaining:
-        raise OspfDecodeError(f"{what}: {count} prefixes in {cursor.remaining} octets")
-    return tuple(pull_prefix(cursor, what) for _ in range(count))
+def prefixes_at(raw: bytes, at: int, count: int, what: str) -> tuple[Prefix, ...]:
+    """`count` prefixes from octet `at` to the end, of which each uses up four octets at least."""
+    if _FIXED.size * count > len(raw) - at:
+        raise OspfDecodeError(f"{what}: {count} prefixes in {len(raw) - at} octets")
+    found = []
+    for _ in range(count):
+        prefix, at = prefix_at(raw, at, what)
+        found.append(prefix)
+    if at != len(raw):
+        raise OspfDecodeError(f"{what}: {len(raw) - at} octets left over")
+    return tuple(found)
 
 
 def encode_prefix(prefix: Prefix) -> bytes:

@@ -17,12 +17,11 @@ from ospf.v3.prefix import (
     is_link_local,
     joined,
     prefix6_text,
+    prefix_at,
     prefix_mask,
-    pull_prefix,
-    pull_prefixes,
+    prefixes_at,
     split,
 )
-from ospf.wire import Cursor
 from tests.ospf.v3_strategies import address, prefixes, short
 
 
@@ -30,14 +29,12 @@ from tests.ospf.v3_strategies import address, prefixes, short
 def test_what_is_encoded_decodes(prefix: Prefix) -> None:
     octets = encode_prefix(prefix)
     assert len(octets) == 4 + 4 * -(-prefix.plen // 32)
-    cursor = Cursor(octets)
-    assert pull_prefix(cursor, "prefix") == prefix
-    assert cursor.remaining == 0
+    assert prefix_at(b"before" + octets + b"behind", 6, "prefix") == (prefix, 6 + len(octets))
+    assert prefixes_at(octets + octets, 0, 2, "prefix") == (prefix, prefix)
 
 
 def test_bits_beyond_the_length_are_padding() -> None:
-    cursor = Cursor(bytes([33, 0, 0, 7]) + bytes.fromhex("20010db8ffffffff"))
-    prefix = pull_prefix(cursor, "prefix")
+    prefix, _ = prefix_at(bytes([33, 0, 0, 7]) + bytes.fromhex("20010db8ffffffff"), 0, "prefix")
     assert prefix == Prefix(address6_number("2001:db8:8000::"), 33, 0, 7)
 
 
@@ -51,12 +48,14 @@ def test_bits_beyond_the_length_are_padding() -> None:
 )
 def test_what_does_not_fit_is_refused(octets: bytes, reason: str) -> None:
     with pytest.raises(OspfDecodeError, match=reason):
-        pull_prefix(Cursor(octets), "prefix")
+        prefix_at(octets, 0, "prefix")
 
 
 def test_a_count_beyond_the_octets_is_refused_before_any_work() -> None:
     with pytest.raises(OspfDecodeError, match="4294967295 prefixes in 8 octets"):
-        pull_prefixes(Cursor(bytes(8)), 0xFFFFFFFF, "link-LSA")
+        prefixes_at(bytes(8), 0, 0xFFFFFFFF, "link-LSA")
+    with pytest.raises(OspfDecodeError, match="4 octets left over"):
+        prefixes_at(bytes(8), 0, 1, "link-LSA")
 
 
 @pytest.mark.parametrize("prefix", [Prefix(1, 64), Prefix(0, 129), Prefix(0, 0, 256), Prefix(0, 0, 0, 65536)])
