@@ -36,6 +36,8 @@ from tests.require import find_program
 HOST = "ls"
 TRAPS = 1162  # UDP port
 _NUMBERS = itertools.count()
+# FRR notes a graceful restart in /run/frr, where every ospfd of the machine would find it: each gets its own.
+PRIVATE = ("sh", "-c", 'mount -t tmpfs -o mode=777 frr /run/frr && exec "$@"', "sh")
 LSA_LINE = re.compile(r"^(\d+\.\d+\.\d+\.\d+)\s+(\d+\.\d+\.\d+\.\d+)\s+(\d+)\s+(0x[0-9a-f]{8})\s")
 
 
@@ -158,6 +160,7 @@ class Board:
             extra = ("-M", "snmp") if daemon == "ospfd" and "agentx" in self._frr[router] else ()
             self.spawn(
                 router,
+                *PRIVATE,
                 find_program(daemon) or daemon,
                 *("-u", "frr", "-g", "frr", "-f", str(folder / f"{daemon}.conf"), "-P", "0", *extra),
                 *("-i", str(folder / f"{daemon}.pid"), "-z", str(folder / "zserv.api"), "--vty_socket", str(folder)),
