@@ -1,4 +1,4 @@
-"""The archive's folder: appends what is heard, keeps it within its bounds, and reads any instant back (IO).
+"""The archive's folder: appends what is heard and keeps it within its bounds (IO).
 
 `ArchiveFile` is the writer, one per folder. `write`, `begin`, `settled` and `replace` only put into memory and may be
 called from any thread; a thread of its own writes every second, so that a slow disk delays nobody. When the disk
@@ -10,15 +10,13 @@ A segment is closed when it is big or old enough (a sixteenth of what may be kep
 never for a restart, which goes on in the newest segment with an empty snapshot. kill -9 costs what was not yet handed
 to the system, at most `FLUSH_SECONDS`; a loss of power what the system had not yet written (fsync is at rotation).
 
-`ArchiveReader` reads a folder, the gateway's state directory, or a single segment, also while it is being written.
+What it writes `ospf.archivereader` reads.
 """
 
 from __future__ import annotations
 
-import calendar
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +26,6 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from ospf.archive import (
     BEGUN,
-    HELD,
     OUTCOMES,
     SETTLED,
     Databases,
@@ -38,12 +35,21 @@ from ospf.archive import (
     Stream,
     differences,
     is_lsa,
-    snapshot,
+)
+from ospf.archivereader import (
+    FOLDER,
+    ArchiveReader,
+    begins,
+    last_time,
+    listed_segments,
+    milliseconds,
+    scanned,
 )
 from ospf.errors import OspfArchiveError
-from ospf.segment import Scan, SegmentWriter, blocks_for, read, scan
+from ospf.segment import Scan, SegmentWriter
 
-FOLDER = "ospf-archive"  # inside the gateway's state directory
+__all__ = ["DEFAULT_DAYS", "DEFAULT_OCTETS", "FOLDER", "ArchiveFile", "ArchiveReader", "ArchiveStats", "Heard"]
+
 DEFAULT_OCTETS = 256 << 20
 DEFAULT_DAYS = 90.0
 LEAST_OCTETS = 1 << 20
@@ -53,7 +59,6 @@ FLUSH_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 MAX_WAITING = 500_000  # records
 CLOCK_BACK_MS = 1000  # a clock set back by more than this begins a new segment
-NAME = re.compile(r"lsas-(\d{8})-\d{8}T\d{6}Z\.anemlsa")
 log = logging.getLogger(__name__)
 
 
@@ -175,11 +180,11 @@ class ArchiveFile:
 
     def begin(self, instance: str, version: int, source: str, now: float) -> None:
         """An attachment starts with an empty database; `now` is seconds since 1970, as everywhere here."""
-        self._take([Mark(_ms(now), Stream(instance, version, 0, source), BEGUN)])
+        self._take([Mark(milliseconds(now), Stream(instance, version, 0, source), BEGUN)])
 
     def settled(self, instance: str, version: int, source: str, now: float) -> None:
         """An attachment holds its whole database (a listener's `Synchronised`)."""
-        self._take([Mark(_ms(now), Stream(instance, version, 0, source), SETTLED)])
+        self._take([Mark(milliseconds(now), Stream(instance, version, 0, source), SETTLED)])
 
     def write(
         self, instance: str, version: int, source: str, heard: Iterable[Heard], offset: float = 0.0
@@ -188,7 +193,7 @@ class ArchiveFile:
         self._take(
             [
                 Record(
-                    _ms(one.time + offset),
+                    milliseconds(one.time + offset),
                     Stream(instance, version, one.area, source),
                     one.router_id,
                     OUTCOMES.index(one.outcome),
@@ -202,7 +207,7 @@ class ArchiveFile:
         self, instance: str, version: int, area: int, source: str, raws: Iterable[bytes], now: float
     ) -> None:
         """The whole database of one area, as polled, or after records were lost: the differences are archived."""
-        self._take([_Replace(_ms(now), Stream(instance, version, area, source), tuple(raws))])
+        self._take([_Replace(milliseconds(now), Stream(instance, version, area, source), tuple(raws))])
 
     def _take(self, items: Sequence[Item | _Replace]) -> None:
         whole = [one for one in items if not isinstance(one, Record) or is_lsa(one.raw)]
@@ -221,7 +226,7 @@ class ArchiveFile:
             pending, written = self._resolved(taken), self.stats.records
             self._seen = 0
             try:
-                self._append(pending, _ms(now))
+                self._append(pending, milliseconds(now))
             except (OSError, OspfArchiveError) as error:
                 self.stats.failures += 1
                 self._complain(error)
@@ -301,7 +306,7 @@ class ArchiveFile:
     def _new_segment(self, now: int) -> None:
         self._close(for_good=True)
         self._databases.expire(now)
-        number = max((n for n, _ in _listed(self.directory)), default=0) + 1
+        number = max((n for n, _ in listed_segments(self.directory)), default=0) + 1
         text = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now / 1000))
         path = self.directory / f"lsas-{number:08d}-{text}.anemlsa"
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115
@@ -316,13 +321,13 @@ class ArchiveFile:
 
     def _continue(self, now: int) -> None:
         """The newest segment, its torn tail cut off, goes on with an empty snapshot; else a new segment."""
-        listed = _listed(self.directory)
+        listed = listed_segments(self.directory)
         if listed:
             path = listed[-1][1]
             data = path.read_bytes()
-            found = _scan(data)
+            found = scanned(data)
             if found is not None and not found.closed and found.blocks:
-                last = _last_time(data, found)
+                last = last_time(data, found)
                 if last <= now + CLOCK_BACK_MS and len(data) < self._segment_octets:
                     self._reopen(path, data, found, max(now, last))
                     return
@@ -359,135 +364,15 @@ class ArchiveFile:
                 log.error("%s: %s", self.directory, error)
 
     def _prune(self, now: int) -> None:
-        listed = _listed(self.directory)
+        listed = listed_segments(self.directory)
         sizes = [path.stat().st_size for _, path in listed]
         room = self._octets - self._segment_octets  # the newest may still grow
         oldest = now - int(self._days * 86_400_000)
-        while len(listed) > 1 and (sum(sizes[:-1]) > room or _begins(listed[1][1]) < oldest):
+        while len(listed) > 1 and (sum(sizes[:-1]) > room or begins(listed[1][1]) < oldest):
             listed.pop(0)[1].unlink()
             sizes.pop(0)
             self.stats.segments_removed += 1
 
 
-class ArchiveReader:
-    """Reads a folder of segments, a state directory that has one, or one segment."""
-
-    def __init__(self, path: str | Path) -> None:
-        given = Path(path)
-        if given.is_dir():
-            folder = given / FOLDER if (given / FOLDER).is_dir() else given
-            self._paths = [each for _, each in _listed(folder)]
-            if not self._paths:
-                raise OspfArchiveError(f"{path}: no archive of LSAs here; give the gateway's state_dir")
-        elif given.is_file():
-            self._paths = [given]
-        else:
-            raise OspfArchiveError(f"{path}: no such file or folder; give the gateway's state_dir")
-        self.damaged = 0  # segments that could not be read
-
-    def at(self, seconds: float) -> Databases | None:
-        """The databases as they were at an instant, None when the archive begins later."""
-        moment = _ms(seconds)
-        for path in reversed(self._paths):
-            if len(self._paths) > 1 and _begins(path) > moment:
-                continue
-            loaded = self._load(path)
-            if loaded is None or not loaded[1].blocks or loaded[1].blocks[0].time > moment:
-                continue
-            databases = Databases()
-            self._build(databases, loaded, moment)
-            return databases
-        return None
-
-    def span(self) -> tuple[float, float]:
-        """Times of the first snapshot and of the last record, seconds since 1970."""
-        first: int | None = None
-        for path in self._paths:
-            loaded = self._load(path)
-            if loaded is not None and loaded[1].blocks:
-                first = loaded[1].blocks[0].time
-                break
-        for path in reversed(self._paths):
-            loaded = self._load(path)
-            if first is not None and loaded is not None and loaded[1].blocks:
-                return first / 1000, max(_last_time(*loaded), loaded[1].blocks[-1].time) / 1000
-        raise OspfArchiveError(f"{self._paths[0]}: no record is whole")
-
-    def items(self, since: float, until: float) -> Iterator[Item]:
-        """Records and marks with since < time <= until, in the order archived; snapshots are left out."""
-        after, last = _ms(since), _ms(until)
-        for number, path in enumerate(self._paths):
-            if number + 1 < len(self._paths) and _begins(self._paths[number + 1]) + 1000 <= after:
-                continue
-            loaded = self._load(path)
-            if loaded is None or not loaded[1].blocks or loaded[1].blocks[0].time > last:
-                continue
-            data, found = loaded
-            start = blocks_for(found.blocks, max(after, found.blocks[0].time))[0]
-            blocks = found.blocks[found.blocks.index(start) :]
-            for item in read(data, blocks, found.whole):
-                if after < item.time <= last and not (isinstance(item, Record) and item.outcome == HELD):
-                    yield item
-
-    def everything(self) -> Iterator[Item]:
-        """What the archive begins with and all that followed; snapshots in between are left out."""
-        first, last = self.span()
-        databases = self.at(first)
-        if databases is not None:
-            yield from snapshot(databases)
-        yield from self.items(first, last)
-
-    def _build(self, databases: Databases, loaded: tuple[bytes, Scan], moment: int) -> None:
-        data, found = loaded
-        for item in read(data, blocks_for(found.blocks, moment), found.whole):
-            if item.time > moment:
-                break
-            databases.apply(item)
-
-    def _load(self, path: Path) -> tuple[bytes, Scan] | None:
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:  # the writer removed it meanwhile
-            return None
-        found = _scan(data)
-        if found is None:
-            if len(self._paths) == 1:
-                raise OspfArchiveError(f"{path}: not an archive of LSAs")
-            self.damaged += 1
-            return None
-        return data, found
-
-
-def _scan(data: bytes) -> Scan | None:
-    try:
-        return scan(data)
-    except OspfArchiveError:
-        return None
-
-
-def _listed(directory: Path) -> list[tuple[int, Path]]:
-    """Segments by number."""
-    found = [(NAME.fullmatch(path.name), path) for path in directory.iterdir()]
-    return sorted((int(match[1]), path) for match, path in found if match is not None)
-
-
-def _begins(path: Path) -> int:
-    """When a segment begins (ms since 1970), from its name."""
-    text = path.stem.rpartition("-")[2]
-    return calendar.timegm(time.strptime(text, "%Y%m%dT%H%M%SZ")) * 1000
-
-
-def _last_time(data: bytes, found: Scan) -> int:
-    """The time of the last record (ms since 1970)."""
-    newest = found.blocks[-1].time
-    for item in read(data, blocks_for(found.blocks, newest), found.whole):
-        newest = max(newest, item.time)
-    return newest
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000) if abs(seconds) < 1e15 else int(1e18)
-
-
 def _now() -> int:
-    return _ms(time.time())
+    return milliseconds(time.time())

@@ -29,6 +29,7 @@ IO_MODULES = {
     "agents/sources/sockdiag.py",
     "exporters/udp.py",
     "ospf/archivefile.py",
+    "ospf/archivereader.py",
     "ospf/capture.py",
     "ospf/rawsocket.py",
     "ospf/v3/rawsocket.py",

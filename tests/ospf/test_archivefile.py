@@ -21,7 +21,7 @@ from ospf.archive import BEGUN, Mark, Record
 from ospf.archivefile import ArchiveFile, ArchiveReader
 from ospf.errors import OspfArchiveError
 from ospf.lsa import Lsa
-from tests.ospf.archived import START, STREAM, Recorded, router_lsa
+from tests.ospf.archived import START, Recorded, router_lsa
 
 SECONDS = START / 1000
 
@@ -306,8 +306,3 @@ def test_any_instant_is_what_was_held_live_whatever_the_snapshots_and_segments(
         for instant, held in seen.items():
             assert raws(folder, instant) == held
         archive.stop()
-
-
-def test_names_say_when_a_segment_begins() -> None:
-    assert archivefile._begins(Path("lsas-00000007-20251121T212000Z.anemlsa")) == 1_763_760_000_000 == START
-    assert STREAM.version == 2
