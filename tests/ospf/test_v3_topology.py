@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ospf.areas import NSSA, AreaDatabase, Border
 from ospf.domain import DomainKey
 from ospf.links import EXTERNAL, STUB, TRANSIT
 from ospf.lsa import Lsa
 from ospf.offers import EXT2, INTER, INTRA
+from ospf.paths import Paths
+from ospf.v3 import lsa as v3
 from ospf.v3.prefix import joined, prefix6_text
 from ospf.v3.topology import UNSEEN_TRANSIT, Topology6, build_domain_v3
 from tests.ospf.v3_lsas import (
@@ -21,6 +26,8 @@ from tests.ospf.v3_lsas import (
     ip6,
     key6,
     link,
+    make,
+    net6,
     network,
     of_network,
     of_router,
@@ -30,6 +37,7 @@ from tests.ospf.v3_lsas import (
     transit,
     virtual,
 )
+from tests.ospf.v3_strategies import lsas
 
 
 def rows(topology: Topology6) -> dict[str, tuple[int, int, str, bool]]:
@@ -230,8 +238,8 @@ def test_a_router_that_restarts_gracefully_is_as_it_was() -> None:
     silent = [each for each in LAN if each.header.advertising_router != 2 or each.header.type > 0x2009]
     returning = [*silent, router(2), of_router(2, ("2001:db8:99::/64", 1))]
 
-    def after(lsas: list[Lsa], until: float) -> Topology6:
-        databases = [AreaDatabase(0, tuple(lsas))]
+    def after(said: list[Lsa], until: float) -> Topology6:
+        databases = [AreaDatabase(0, tuple(said))]
         restarting = {2: until, 77: until}
         built = build_domain_v3(
             databases, instance="default", version=2, time=1.0, previous=before, restarting=restarting
@@ -239,11 +247,11 @@ def test_a_router_that_restarts_gracefully_is_as_it_was() -> None:
         assert isinstance(built, Topology6)
         return built
 
-    for lsas in (silent, returning):
-        held = after(lsas, until=5.0)
+    for database in (silent, returning):
+        held = after(database, until=5.0)
         assert rows(held) == rows(before)
         assert prefixes(held) == prefixes(before)
-        assert rows(after(lsas, until=1.0)) != rows(before)  # its time is over
+        assert rows(after(database, until=1.0)) != rows(before)  # its time is over
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -257,3 +265,50 @@ def test_hardly_anything(count: int) -> None:
 
 def test_a_domain_is_named_by_its_version() -> None:
     assert DomainKey("default", 3).name == "default/v3"
+
+
+few = st.integers(0, 4)
+links = st.builds(v3.RouterLink, st.sampled_from((1, 1, 2, 2, 3, 4)), st.integers(0, 0xFFFF), few, few, few)
+nets = st.sampled_from([net6(text) for text in ("::/0", "2001:db8::/32", "2001:db8:1::/64", "2001:db8:1::5/128")])
+said = st.one_of(
+    st.builds(
+        lambda r, lsid, flags, options, ls: make(v3.ROUTER, lsid, r, v3.RouterLsa(flags, options, tuple(ls))),
+        *(few, st.integers(0, 2), st.integers(0, 0x1F), st.sampled_from((0x13, 0x13, 0x03, 0x12, 0x19))),
+        st.lists(links, max_size=4),
+    ),
+    st.builds(
+        lambda r, i, a: make(v3.NETWORK, i, r, v3.NetworkLsa(0x13, tuple(a))), few, few, st.lists(few, min_size=1)
+    ),
+    st.builds(
+        lambda r, i, kind, of, p: make(v3.INTRA_AREA_PREFIX, i, r, v3.IntraAreaPrefixLsa(kind, i, of, tuple(p))),
+        *(few, few, st.sampled_from((v3.ROUTER, v3.NETWORK, 7)), few, st.lists(nets, max_size=3)),
+    ),
+    st.builds(lambda r, i, m, p: make(v3.INTER_AREA_PREFIX, i, r, v3.InterAreaPrefixLsa(m, p)), few, few, few, nets),
+    st.builds(lambda r, i, m, d: make(v3.INTER_AREA_ROUTER, i, r, v3.InterAreaRouterLsa(0, m, d)), few, few, few, few),
+    st.builds(
+        lambda r, i, kind, m, two, p, f: make(kind, i, r, v3.ExternalLsa(m, two, p, f)),
+        *(few, few, st.sampled_from((v3.AS_EXTERNAL, v3.NSSA)), few, st.booleans(), nets),
+        st.sampled_from((0, 0, ip6("2001:db8:1::5"), ip6("2001:db8:1::6"), ip6("2003::1"))),
+    ),
+    st.builds(
+        lambda r, i, p: make(v3.LINK, i, r, v3.LinkLsa(1, 0x13, ip6("fe80::1"), tuple(p))), few, few, st.lists(nets)
+    ),
+    lsas,
+)
+
+
+@given(st.lists(st.lists(said, max_size=25), min_size=1, max_size=3), st.integers(0, 7))
+@settings(deadline=None, max_examples=150)
+def test_whatever_routers_say_is_a_topology_with_tables(areas: list[list[Lsa]], change: int) -> None:
+    first = build(*areas)
+    areas[change % len(areas)] = areas[change % len(areas)][: change + 1]
+    fresh, topology = build(*areas), build(*areas, previous=first)
+    assert rows(topology) == rows(fresh)
+    assert prefixes(topology) == prefixes(fresh)
+    paths = Paths(topology)
+    for router_id in topology.routers.tolist():
+        for route in paths.table(router_id):
+            assert topology.prefixes.row(route.network, route.plen) >= 0
+    everywhere = np.repeat(np.arange(topology.n_vertices), len(topology.prefixes))
+    shares = paths.fractions(everywhere, np.tile(np.arange(len(topology.prefixes)), topology.n_vertices))
+    assert shares.shape == (len(everywhere), 2 * len(topology.links))
