@@ -245,13 +245,14 @@ class Attachments:
         wall, before = time.time(), domain.current
         restarting: dict[int, float] = {}
         for watcher in self._watchers:
-            restarting |= watcher.restarting(domain.key, now)
+            told = watcher.restarting(domain.key, now)
+            restarting |= {router: until + wall - now for router, until in told.items()}
         known = self._pipeline.ifindex.known_addresses(domain.key.instance)
         topology = domain.cut(now, wall, known, restarting)
-        self._pipeline.receive_topology(topology)
+        changes = self._pipeline.receive_topology(topology)
         self.topologies += 1
         for watcher in self._watchers:
-            watcher.topology(domain.key, before, topology, now)
+            watcher.topology(domain.key, before, topology, changes, now)
 
     def stats(self) -> dict[str, dict[str, float]]:
         """Counters per attachment."""

@@ -30,7 +30,7 @@ from gateway.route import hop_records
 from gateway.rows import LinkRows, domain_of, publish
 from gateway.view import Counters, LinkView
 from ospf.domain import DomainKey
-from ospf.history import TopologyHistory, diff
+from ospf.history import TopologyEvent, TopologyHistory, diff
 from ospf.topology import LinkKey, Topology
 
 MAX_EVENTS = 2000
@@ -110,8 +110,9 @@ class Pipeline:
         for session, records in sorted(received, key=lambda pair: pair[1].template.scope_count == 0):
             self.bins.add(self.normalizer.normalize(session, records, now), now)
 
-    def receive_topology(self, topology: Topology) -> None:
-        """A new version: it holds from `topology.time`; rates follow at once, counters are never re-routed."""
+    def receive_topology(self, topology: Topology) -> Sequence[TopologyEvent]:
+        """A new version: it holds from `topology.time`; rates follow at once, counters are never re-routed. Returns
+        what changed, nothing for the first version."""
         domain = domain_of(topology)
         history = self.histories.setdefault(domain, TopologyHistory())
         previous = history.current
@@ -122,12 +123,13 @@ class Pipeline:
         history.append(topology)
         self.rows.follow(topology)
         self._shown = None
-        if previous is not None:
-            before_subject = "" if domain.instance == "default" else f"{domain.instance}/"
-            for e in diff(previous, topology):
-                self._event(Event(e.time, e.kind, before_subject + e.subject, e.detail))
+        changes = [] if previous is None else diff(previous, topology)
+        before_subject = "" if domain.instance == "default" else f"{domain.instance}/"
+        for e in changes:
+            self._event(Event(e.time, e.kind, before_subject + e.subject, e.detail))
         if domain == self.main:
             self._follow(previous, topology, indices)
+        return changes
 
     def _follow(self, previous: Topology | None, topology: Topology, indices: list[int]) -> None:
         """The instance that flows are joined with has a new version."""

@@ -139,7 +139,7 @@ def run(config: GatewayConfig) -> int:
         inputs,  # datagrams -> queue
         *([] if archivist is None else [archivist]),  # LSAs heard -> archive
         attachments,  # OSPF packets -> Topology -> pipeline
-        Polls(reactor, config.ospf.poll, attachments, None if archivist is None else archive),
+        Polls(reactor, config.ospf.poll, attachments, watchers),  # databases by SNMP -> the same
         exports,  # HopBatch -> exporting processes
         snmp,  # Published -> snapshot -> SNMP process
         clock,  # queue -> pipeline -> Published, HopBatch, store

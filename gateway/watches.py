@@ -7,7 +7,7 @@ wall clock, so that a clock set by NTP neither bends the archive nor looks like 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -16,7 +16,10 @@ from ospf.anomalies import Anomalies
 from ospf.archivefile import ArchiveFile
 from ospf.domain import DomainKey
 from ospf.events import Event, LsaHeard, Synchronised
+from ospf.history import TopologyEvent
 from ospf.listener import Listener
+from ospf.lsdb import Lsdb
+from ospf.polled import Poll
 from ospf.thresholds import AnomalyConfig
 from ospf.topology import Topology
 
@@ -39,7 +42,13 @@ class Watcher(Protocol):
 
     def hear(self, event: Event, where: Where, offset: float) -> None: ...
 
-    def topology(self, key: DomainKey, old: Topology | None, new: Topology, now: float) -> None: ...
+    def polled(
+        self, key: DomainKey, source: str, databases: Mapping[int, Lsdb], poll: Poll, now: float, offset: float
+    ) -> None: ...
+
+    def topology(
+        self, key: DomainKey, old: Topology | None, new: Topology, changes: Sequence[TopologyEvent], now: float
+    ) -> None: ...
 
     def restarting(self, key: DomainKey, now: float) -> Mapping[int, float]: ...
 
@@ -72,7 +81,16 @@ class Archivist:
         elif isinstance(event, Synchronised):
             self.archive.settled(*where.domain, where.interface, event.time + offset)
 
-    def topology(self, key: DomainKey, old: Topology | None, new: Topology, now: float) -> None:
+    def polled(
+        self, key: DomainKey, source: str, databases: Mapping[int, Lsdb], poll: Poll, now: float, offset: float
+    ) -> None:
+        for area in sorted({*poll.changes, *poll.new}):
+            raws = [lsa.raw for lsa in databases[area].lsas(now)]
+            self.archive.replace(*key, area, source, raws, now + offset)
+
+    def topology(
+        self, key: DomainKey, old: Topology | None, new: Topology, changes: Sequence[TopologyEvent], now: float
+    ) -> None:
         """Topologies are made from the LSAs again, nothing is kept of them."""
 
     def restarting(self, key: DomainKey, now: float) -> Mapping[int, float]:
@@ -103,20 +121,32 @@ class Watch:
 
     def attached(self, where: Where, listener: Listener, now: float, offset: float) -> None:
         key = where.domain
-        own = self._own.setdefault(key, set())
-        own.add(listener.router_id)
+        self._of(key)
+        self._own[key].add(listener.router_id)
         self._listeners.setdefault(key, {})[where.interface] = listener
-        if key not in self._watches:
-            self._watches[key] = Anomalies(self._config, version=key.version, own=own)
 
     def hear(self, event: Event, where: Where, offset: float) -> None:
         watch = self._watches[where.domain]
         watch.hear(event, where.interface)
         self._drain(where.domain, watch, offset)
 
-    def topology(self, key: DomainKey, old: Topology | None, new: Topology, now: float) -> None:
-        if key in self._watches:
-            self._watches[key].topology(old, new, now=now)
+    def polled(
+        self, key: DomainKey, source: str, databases: Mapping[int, Lsdb], poll: Poll, now: float, offset: float
+    ) -> None:
+        watch = self._of(key)
+        watch.polled(poll, now)
+        self._drain(key, watch, offset)
+
+    def topology(
+        self, key: DomainKey, old: Topology | None, new: Topology, changes: Sequence[TopologyEvent], now: float
+    ) -> None:
+        self._of(key).topology(old, new, changes, now)
+
+    def _of(self, key: DomainKey) -> Anomalies:
+        if key not in self._watches:
+            own = self._own.setdefault(key, set())
+            self._watches[key] = Anomalies(self._config, version=key.version, own=own)
+        return self._watches[key]
 
     def restarting(self, key: DomainKey, now: float) -> Mapping[int, float]:
         watch = self._watches.get(key)
@@ -124,7 +154,7 @@ class Watch:
 
     def look(self, now: float, offset: float) -> None:
         for key, watch in self._watches.items():
-            watch.look(self._listeners[key], now)
+            watch.look(self._listeners.get(key, {}), now)
             watch.handle_timeout(now)
             self._drain(key, watch, offset)
 

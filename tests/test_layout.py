@@ -41,6 +41,7 @@ IO_MODULES = {
     "gateway/demo/run.py",
     "gateway/exports.py",
     "gateway/lsdbpoll.py",
+    "gateway/polls.py",
     "gateway/service.py",
     "gateway/snmp.py",
     "gateway/store.py",

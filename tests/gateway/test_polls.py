@@ -7,6 +7,8 @@ from gateway.config import Ospf, parse
 from gateway.pipeline import Pipeline
 from gateway.pollconfig import PollConfig
 from gateway.polls import Polls
+from gateway.watches import Archivist, Watch
+from ospf.anomalies import AnomalyConfig
 from ospf.archivefile import ArchiveFile, ArchiveReader
 from ospf.config import AttachConfig
 from ospf.domain import DomainKey
@@ -27,16 +29,18 @@ def test_an_area_nobody_is_attached_to_is_seen_as_it_was_polled(tmp_path) -> Non
     reactor, pipeline = Reactor(), Pipeline(parse({}), 0.0)
     attachments = Attachments(reactor, Ospf((AttachConfig("udp://127.0.0.1:1"),)), pipeline)
     fill(attachments, 0, 0, [router_lsa(1)])
-    archive = ArchiveFile(tmp_path)
-    archive.start()
+    archivist = Archivist(ArchiveFile(tmp_path))
+    archivist.start()
+    watch = Watch(AnomalyConfig(), pipeline.note)
     config = PollConfig(router="192.0.2.1", community="c")
-    polls = Polls(reactor, [config], attachments, archive)
+    polls = Polls(reactor, [config], attachments, [archivist, watch])
     (poller,) = polls._all
     poller.polled.databases.update({0: held_now(0, 1, 9), 4: held_now(4, 5)})
-    for _ in range(2):
-        poller._on_change(poller, Poll(1, (0, 4), (0, 4), {}, 3, True))
+    for new in ((0, 4), ()):
+        poller._on_change(poller, Poll(1, (0, 4), new, {}, 3, True))
         reactor.advance(1.0)
-    archive.stop()
+    assert attachments.topologies == 1  # the second poll told nothing new
+    archivist.stop()
     held = pipeline.history.current
     assert held is not None and attachments.failures == 0
     assert [(area.area, area.source) for area in held.areas] == [(0, "attached"), (4, "polled")]
