@@ -221,7 +221,7 @@ class Forwarding:
         attached, topology = self.routes.connected, self.topology
         owner = topology.interface_owner(address)
         external = int(self.routes.external_row[router])
-        loopback = owner is None and int(topology.prefixes.plen[prefix]) == 32
+        loopback = owner is None and int(topology.prefixes.plen[prefix]) == topology.prefixes.host_length
         if loopback or (owner is not None and owner[0] == router):
             return [(external, -1, END)]
         if owner is None:
