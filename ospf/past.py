@@ -33,7 +33,7 @@ from ospf.topology import Topology, build_domain
 from ospf.v3.lsa import decode_lsa as decode_lsa3
 from ospf.v3.topology import build_domain_v3
 
-POLLED = "snmp://"  # how the name of a polled source begins
+POLLED = "snmp "  # how the name of a polled source begins (`gateway.polls`)
 FETCHING_SECONDS = 60.0  # after which an attachment that never settles (a passive one) makes versions all the same
 LINK_SCOPE = 9  # of OSPFv2: seen on its own link only
 
