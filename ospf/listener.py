@@ -59,6 +59,7 @@ from ospf.scrutiny import Scrutiny
 
 ACK_HEADERS = 70  # LSA headers per acknowledgment: 1,444 octets with all headers
 HELLO_REPEAT_SECONDS = 1.0  # our Hello again, until the router begins the exchange
+LOST_SECONDS = 6.0  # after a lost neighbor: its DR's next LSA may take MinLSInterval (RFC 2328 B)
 BEGIN_SECONDS = 10.0  # for the router to begin it
 
 
@@ -160,6 +161,10 @@ class Listener:
             if neighbor.router_id in self._adjacencies:
                 self._break_off(self._adjacencies[neighbor.router_id], "neighbor lost", now)
             self._evidence.deaf = not self._segment.neighbors
+            if not self._evidence.deaf and self.mode == "burst" and self.synchronised:
+                # What the DR says of it may be flooded to nobody: RFC 2328 13.3 knows only neighbors from Exchange on.
+                self.stats.doubts += 1
+                self._pace.want("a neighbor was lost", now + LOST_SECONDS)
         self._note_gone(self.lsdb.expire(now))
         for reason in self._evidence.handle_timeout(now):
             self._doubt(reason, now)

@@ -437,6 +437,19 @@ def test_after_deafness_there_is_doubt() -> None:
     assert resyncs_after(listener, router, 100.0, 20.0) == ["nobody was heard for a while"]
 
 
+def test_what_a_lost_neighbor_leaves_is_looked_at() -> None:
+    """The DR's only other neighbor goes: its new network-LSA is flooded to nobody, and a LAN with one is not polled."""
+    router, other = ModelRouter(R1, A1, database()), ModelRouter(R1 + 1, A1 + 1, designated=A1)
+    listener = synchronised(listen(), router)
+    run_until(listener, router, other, now=1.0, end=30.0)
+    assert len(listener.neighbors) == 2
+    events(listener)
+    gone = (2, A1, R1)
+    del router.database[gone]
+    assert resyncs_after(listener, router, 30.0, 50.0)[:1] == ["a neighbor was lost"]
+    assert gone not in {held.key for held in contents(listener)}
+
+
 def test_kernel_drops_are_doubt() -> None:
     router = ModelRouter(R1, A1, database())
     listener = synchronised(listen(), router)
