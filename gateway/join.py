@@ -20,6 +20,7 @@ from scipy import sparse
 from gateway.attachment import LongestPrefixMatch
 from gateway.batch import FlowBatch, take
 from gateway.registry import AgentRegistry
+from gateway.shares import Shares
 from ospf.paths import Paths
 from ospf.topology import INTRA, Topology
 
@@ -51,17 +52,20 @@ class Routing:
     prefixes: LongestPrefixMatch
     ifindex: I4  # of every link row
     entries: Entries
+    shares: Shares
 
     @classmethod
-    def of(cls, topology: Topology, ifindex: list[int], previous: Paths | None = None) -> Routing:
-        """`previous`: the paths of the version before, from which distances are mended instead of made anew."""
+    def of(cls, topology: Topology, ifindex: list[int], previous: Routing | None = None) -> Routing:
+        """`previous`: the version before, from which distances and fractions are mended instead of made anew."""
         table = topology.prefixes
+        paths = Paths(topology, previous.paths if previous is not None else None)
         return cls(
             topology,
-            Paths(topology, previous),
+            paths,
             LongestPrefixMatch(table.network, table.plen),
             np.array(ifindex, dtype=np.int32),
             _entries_by_prefix(topology),
+            previous.shares.follow(paths) if previous is not None else Shares(paths),
         )
 
 
@@ -85,52 +89,78 @@ def count_once(flows: FlowBatch, agents: AgentRegistry) -> tuple[FlowBatch, int]
     return take(flows, ~repeated), int(flows["octets"][repeated].sum())
 
 
-def place(flows: FlowBatch, routing: Routing, agents: AgentRegistry) -> Placed:
-    """Find where each flow enters the network and which prefix it is for."""
-    topology, count = routing.topology, len(flows)
-    octets = flows["octets"].astype(np.float64)
-    source = routing.prefixes.lookup(flows["source"])
-    destination = routing.prefixes.lookup(flows["destination"])
+@dataclass(frozen=True)
+class Ends:
+    """Where flows begin and end: rows of the prefix table, -1 in none; equal-length columns."""
+
+    source: I4
+    destination: I4
+    hop: I4  # of the default gateway the sender uses, -1 unknown
+    gateway: NDArray[np.uint32]  # its address, 0 unknown
+
+
+@dataclass(frozen=True)
+class Located:
+    """The pair each row of `Ends` belongs to, and what is worth knowing of it."""
+
+    vertex: I4  # where it enters, -1 unknown
+    entry: I4  # link row it enters by, -1 unknown
+    destination: I4
+    good: NDArray[np.bool_]  # to be routed
+    notes: dict[str, NDArray[np.bool_]]  # by reason
+
+
+def ends_of(flows: FlowBatch, routing: Routing, agents: AgentRegistry) -> Ends:
+    """Look up the addresses of flows; the host is where its gateway is, whatever address it sends from."""
+    sent = (flows["sent"] == 1) & (flows["agent"] >= 0)
+    gateways = np.zeros(len(flows), dtype=np.uint32)
+    if sent.any():
+        gateways[sent] = agents.first_hops(flows["agent"][sent], flows["source"][sent])
+    lookup = routing.prefixes.lookup
+    hop = np.where(gateways > 0, lookup(gateways), -1)
+    return Ends(lookup(flows["source"]), lookup(flows["destination"]), hop.astype(np.int32), gateways)
+
+
+def locate(ends: Ends, routing: Routing) -> Located:
+    """Find where traffic enters the network and which prefix it is for (design: attaches at the agent's position)."""
+    source, destination, hop = ends.source, ends.destination, ends.hop
     by_prefix = routing.entries
     vertex, entry = by_prefix.vertex[source], by_prefix.link[source]
     ambiguous, assumed = by_prefix.several[source], by_prefix.outside[source]
-
-    sent = (flows["sent"] == 1) & (flows["agent"] >= 0)
-    gateways = np.zeros(count, dtype=np.uint32)
-    if sent.any():
-        gateways[sent] = agents.first_hops(flows["agent"][sent], flows["source"][sent])
-    # The host is where its gateway is, whatever address it sends from (design: attaches at the agent's position).
-    hop = np.where(gateways > 0, routing.prefixes.lookup(gateways), -1)
     moved = (hop >= 0) & (hop != source) & ~by_prefix.outside[hop]
     vertex[moved], entry[moved] = by_prefix.vertex[hop[moved]], by_prefix.link[hop[moved]]
     ambiguous[moved], assumed[moved] = by_prefix.several[hop[moved]], False
-    _first_hop_entry(topology, gateways, vertex, entry, ambiguous)
-
-    tally: dict[str, int] = {}
-
-    def note(reason: str, mask: NDArray[np.bool_]) -> None:
-        tally[reason] = int(octets[mask].sum())
+    _first_hop_entry(routing.topology, ends.gateway, vertex, entry, ambiguous)
 
     neighbor = (source == destination) | (moved & (hop == destination))
     on_link = neighbor & (destination >= 0) & ~by_prefix.outside[destination]
     no_source = (vertex < 0) & ~on_link
     no_destination = (destination < 0) & ~no_source & ~on_link
     good = ~(on_link | no_source | no_destination)
-    note("on_link", on_link)
-    note("source_unknown", no_source)
-    note("destination_unknown", no_destination)
-    note("entry_ambiguous", good & ambiguous)
-    note("entry_assumed", good & assumed)
+    notes = {
+        "on_link": on_link,
+        "source_unknown": no_source,
+        "destination_unknown": no_destination,
+        "entry_ambiguous": good & ambiguous,
+        "entry_assumed": good & assumed,
+    }
+    return Located(vertex, entry, destination, good, notes)
 
+
+def place(flows: FlowBatch, routing: Routing, agents: AgentRegistry) -> Placed:
+    """Find where each flow enters the network and which prefix it is for."""
+    at = locate(ends_of(flows, routing, agents), routing)
+    octets, good = flows["octets"].astype(np.float64), at.good
+    tally = {reason: int(octets[mask].sum()) for reason, mask in at.notes.items()}
     # vertex, entry (-1 allowed) and prefix in one integer: sorting rows is ten times slower
-    links, prefixes = len(routing.ifindex) + 1, len(topology.prefixes.network)
-    key = (vertex[good].astype(np.int64) * links + entry[good] + 1) * prefixes + destination[good]
+    links, prefixes = len(routing.ifindex) + 1, len(routing.topology.prefixes.network)
+    key = (at.vertex[good].astype(np.int64) * links + at.entry[good] + 1) * prefixes + at.destination[good]
     unique, inverse = np.unique(key, return_inverse=True)
-    pair = np.full(count, -1, dtype=np.int32)
+    pair = np.full(len(flows), -1, dtype=np.int32)
     pair[good] = inverse
     rest, prefix = np.divmod(unique, max(prefixes, 1))
-    at, by = np.divmod(rest, links)
-    return Placed(flows, pair, at.astype(np.int32), (by - 1).astype(np.int32), prefix.astype(np.int32), tally)
+    vertex, by = np.divmod(rest, links)
+    return Placed(flows, pair, vertex.astype(np.int32), (by - 1).astype(np.int32), prefix.astype(np.int32), tally)
 
 
 def _entries_by_prefix(topology: Topology) -> Entries:
@@ -163,12 +193,12 @@ def _first_hop_entry(
     only as an address of that prefix: with one router there the prefix has decided already, and with several an
     address cannot tell them apart, so the choice stays marked ambiguous.
     """
-    for gateway in np.unique(gateways[gateways > 0]).tolist():
-        owner = topology.interface_owner(gateway)
-        rows = gateways == gateway
-        if owner is not None:
-            vertex[rows], entry[rows] = owner
-            ambiguous[rows] = False
+    known, which = np.unique(gateways, return_inverse=True)
+    owners = [topology.interface_owner(gateway) if gateway else None for gateway in known.tolist()]
+    at = np.array([owner or (-1, -1) for owner in owners], dtype=np.int32).reshape(-1, 2)[which]
+    proven = np.array([owner is not None for owner in owners], dtype=np.bool_)[which]
+    vertex[proven], entry[proven] = at[proven, 0], at[proven, 1]
+    ambiguous[proven] = False
 
 
 @dataclass(frozen=True)
@@ -195,8 +225,7 @@ def load(placed: Placed, routing: Routing, overhead: int) -> Load:
     pair, app = placed.pair[good], flows["app"][good]
     packets = flows["packets"][good].astype(np.float64)
     octets = flows["octets"][good].astype(np.float64) + overhead * packets
-    reachable = routing.paths.reachable(placed.vertex, placed.prefix)
-    matrix = routing.paths.fractions(placed.vertex, placed.prefix)
+    matrix, reachable = routing.shares.of(placed.vertex, placed.prefix)
     matrix = matrix + _entries(placed, reachable, links)
     unreachable = ~reachable[pair] if len(pair) else np.zeros(0, dtype=bool)
 

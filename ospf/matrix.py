@@ -62,6 +62,12 @@ class RoutingMatrix:
         self._row, self._at = row.astype(np.int32), at.astype(np.int32)  # every node that each row's traffic passes
         self._first_nodes = len(self._mesh.key)
 
+    @property
+    def reachable(self) -> B1:
+        """[n] whether the source has a route to the prefix, as `Paths.reachable` says."""
+        found: B1 = (self._node >= 0) & (np.append(self._mesh.degree, 0)[self._node] > 0)
+        return found
+
     def follow(self, paths: Paths) -> RoutingMatrix:
         """The same pairs over a later topology; quick when `paths` was made with this matrix's paths as `previous`."""
         old, new = self.paths.topology, paths.topology
