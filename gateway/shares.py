@@ -29,7 +29,7 @@ class Shares:
         self._latest = True
 
     def follow(self, paths: Paths) -> Shares:
-        """Those of a later topology; what is kept here is given away, and nothing more is kept: versions may be many."""
+        """Those of a later topology; what is kept is given away, and no more is kept here: versions may be many."""
         matrix, self._matrix, self._latest = self._matrix, None, False
         return Shares(paths, matrix.follow(paths) if matrix is not None else None)
 
@@ -40,7 +40,8 @@ class Shares:
             return self.paths.fractions(sources, prefixes), self.paths.reachable(sources, prefixes)
         row = self._rows(sources, prefixes)
         new = row < 0
-        if self._matrix is None or new.sum() > MOST_NEW * len(new) or len(self._matrix.sources) > 2 * max(len(row), 1000):
+        many = new.sum() > MOST_NEW * len(new)
+        if self._matrix is None or many or len(self._matrix.sources) > 2 * max(len(row), 1000):
             self._matrix = self.paths.matrix(sources, prefixes)
             return self._matrix.csr, self._matrix.reachable
         if not new.any():
