@@ -20,7 +20,6 @@ from scipy import sparse
 from gateway.attachment import LongestPrefixMatch
 from gateway.batch import FlowBatch, take
 from gateway.registry import AgentRegistry
-from gateway.shares import Shares
 from ospf.paths import Paths
 from ospf.topology import INTRA, Topology
 
@@ -52,20 +51,17 @@ class Routing:
     prefixes: LongestPrefixMatch
     ifindex: I4  # of every link row
     entries: Entries
-    shares: Shares
 
     @classmethod
-    def of(cls, topology: Topology, ifindex: list[int], previous: Routing | None = None) -> Routing:
-        """`previous`: the version before, from which distances and fractions are mended instead of made anew."""
+    def of(cls, topology: Topology, ifindex: list[int], previous: Paths | None = None) -> Routing:
+        """`previous`: the paths of the version before, from which distances are mended instead of made anew."""
         table = topology.prefixes
-        paths = Paths(topology, previous.paths if previous is not None else None)
         return cls(
             topology,
-            paths,
+            Paths(topology, previous),
             LongestPrefixMatch(table.network, table.plen),
             np.array(ifindex, dtype=np.int32),
             _entries_by_prefix(topology),
-            previous.shares.follow(paths) if previous is not None else Shares(paths),
         )
 
 
@@ -225,7 +221,8 @@ def load(placed: Placed, routing: Routing, overhead: int) -> Load:
     pair, app = placed.pair[good], flows["app"][good]
     packets = flows["packets"][good].astype(np.float64)
     octets = flows["octets"][good].astype(np.float64) + overhead * packets
-    matrix, reachable = routing.shares.of(placed.vertex, placed.prefix)
+    reachable = routing.paths.reachable(placed.vertex, placed.prefix)
+    matrix = routing.paths.fractions(placed.vertex, placed.prefix)
     matrix = matrix + _entries(placed, reachable, links)
     unreachable = ~reachable[pair] if len(pair) else np.zeros(0, dtype=bool)
 

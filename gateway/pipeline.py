@@ -137,7 +137,9 @@ class Pipeline:
         while len(self._indices) > len(self.history):
             del self._indices[min(self._indices)]
         before = self._routings.get(previous.version) if previous is not None else None
-        self._routings[topology.version] = Routing.of(topology, indices, before)
+        self._routings[topology.version] = Routing.of(
+            topology, indices, before.paths if before is not None else None
+        )
         kept = max(2, KEPT_OCTETS // (8 * max(topology.n_vertices, 1) ** 2))
         while len(self._routings) > min(kept, 256):
             del self._routings[min(self._routings)]
