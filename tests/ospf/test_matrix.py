@@ -23,7 +23,9 @@ def everything(t: Topology) -> tuple[np.ndarray, np.ndarray]:
 
 
 def same(matrix: RoutingMatrix) -> bool:
-    anew = Paths(matrix.paths.topology).fractions(matrix.sources, matrix.prefixes)
+    paths = Paths(matrix.paths.topology)
+    anew = paths.fractions(matrix.sources, matrix.prefixes)
+    assert np.array_equal(matrix.reachable, paths.reachable(matrix.sources, matrix.prefixes))
     return matrix.csr.shape == anew.shape and abs(matrix.csr - anew).max() < 1e-12
 
 
@@ -97,6 +99,7 @@ def test_routers_and_prefixes_that_come_and_go() -> None:
     matrix = matrix.follow(Paths(t, matrix.paths))
     assert sorted(set(matrix.sources.tolist())) == [-1, 0, 1] and sorted(set(matrix.prefixes.tolist())) == [-1, 0, 1]
     gone = (matrix.sources < 0) | (matrix.prefixes < 0)
+    assert not matrix.reachable[gone].any() and matrix.reachable[~gone].all()
     assert np.diff(matrix.csr.indptr)[gone].sum() == 0 and np.diff(matrix.csr.indptr)[~gone].all()
     t = build_topology(chain(router(R3, p2p(R2, "10.0.0.6", 10))), version=2, time=0.0)
     again = matrix.follow(Paths(t, matrix.paths))
