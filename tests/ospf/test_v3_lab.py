@@ -183,6 +183,19 @@ def test_tables_and_databases_are_the_routers_own(six: Six) -> None:
     six.ip("r1", "link", "set", "b14", "down")
     counts.append(settle(six, ours))
     print(f"\nOSPFv3: routes equal to FRR's and BIRD's, at first and after each step: {counts}, none different")
-    for listener in six.ears.listeners:
+    check_counters(six)
+
+    six.ears.detach()
+    six.ears.attach("full")
+    right = settle(six, ours)
+    assert right == counts[-1]  # no path leads to a listener
+    for router, listener in (("r1", "0.0.0.201"), ("r4", "0.0.0.202")):
+        (line,) = [each for each in six.vtysh(router, "show ipv6 ospf6 neighbor").splitlines() if listener in each]
+        assert "Full/" in line
+    check_counters(six)
+
+
+def check_counters(network: Six) -> None:
+    for listener in network.ears.listeners:
         stats = listener.stats
-        assert (stats.malformed, stats.lsas_refused, stats.unsent) == (0, 0, 0)
+        assert (stats.malformed, stats.lsas_refused, stats.unsent, stats.syncs_failed) == (0, 0, 0, 0)

@@ -176,10 +176,29 @@ class Six:
                 self.ip(node, "link", "set", end, "up")
         for node, prefix in FRR_EXTERNALS.items():
             self.ip(node, "-6", "route", "add", "blackhole", prefix)
-        for node in HOME:
-            self._start_bird(node) if node.startswith("b") else self._start_frr(node)
         for node in NUMBER:
             self._read_link_locals(node)
+        for node in HOME:
+            if not node.startswith("b"):
+                self._start_frr(node)
+        self._await_calm()  # what border routers flush while others join stays in some databases for an hour
+        for node in HOME:
+            if node.startswith("b"):
+                self._start_bird(node)
+
+    def _await_calm(self, stable: float = 2.5, seconds: float = 40.0) -> None:
+        """Until r1 has all its FRR neighbors and its database does not change any more."""
+        end, since = time.monotonic() + seconds, time.monotonic()
+        before: dict[str, Database] = {}
+        while True:
+            state = frr_database(self.vtysh("r1", "show ipv6 ospf6 database detail"))
+            full = self.vtysh("r1", "show ipv6 ospf6 neighbor").count("Full/")
+            if state != before or full != 3:
+                since, before = time.monotonic(), state
+            elif time.monotonic() - since > stable:
+                return
+            assert time.monotonic() < end, f"{full} neighbors"
+            time.sleep(0.2)
 
     def _add_namespace(self, node: str) -> None:
         name = self.namespace(node)
