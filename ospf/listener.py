@@ -441,7 +441,8 @@ class Listener:
     def _finish(self, adjacency: Adjacency, now: float) -> None:
         reason = self._begun.pop(adjacency.router_id)
         if not adjacency.truncated:
-            self._note_gone(self.lsdb.vanish(adjacency.described, adjacency.started, now))
+            teller = None if reason == POLL else adjacency.router_id  # who is polled is not heard otherwise
+            self._note_gone(self.lsdb.vanish(adjacency.described, adjacency.started, now, teller))
         self.stats.syncs += 1
         self.synchronised = True
         self._evidence.heard_update(now)

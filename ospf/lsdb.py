@@ -30,6 +30,7 @@ from ospf.lsa import (
     HEADER_LENGTH,
     MAX_AGE,
     MAX_SEQUENCE,
+    SCOPE_AS,
     Key,
     Lsa,
     LsaHeader,
@@ -236,12 +237,22 @@ class Lsdb:
         del self._entries[entry.key]
         self._all = self._order = None
 
-    def vanish(self, described: Container[Key], before: float, now: float) -> list[LsdbChange]:
+    def vanish(
+        self, described: Container[Key], before: float, now: float, teller: int | None = None
+    ) -> list[LsdbChange]:
         """Remove what a neighbor's complete description does not hold and was received before `before`.
 
-        Such an LSA was flushed while the listener could not hear it.
+        Such an LSA was flushed while the listener could not hear it. What `teller` itself originates for the whole AS
+        is kept: FRR leaves externals that it translates out of an NSSA out of its descriptions (frr/issues/23429).
         """
-        gone = [e for e in self._entries.values() if e.live and e.received < before and e.key not in described]
+        gone = [
+            entry
+            for entry in self._entries.values()
+            if entry.live
+            and entry.received < before
+            and entry.key not in described
+            and not (entry.key[2] == teller and self._scope_of(entry.key[0]) == SCOPE_AS)
+        ]
         for entry in gone:
             self._forget(entry)
         self.stats.vanished += len(gone)

@@ -209,6 +209,19 @@ def test_vanish_removes_what_a_neighbor_no_longer_describes() -> None:
     assert len(lsdb) == 2 and lsdb.stats.vanished == 1
 
 
+def test_vanish_spares_externals_of_the_neighbor_itself() -> None:  # tests/lab/cases/nssa
+    def external(router: int) -> Lsa:
+        body = ExternalLsa(0xFFFFFF00, 7, True, 9, 0)
+        return encode_lsa(type=5, link_state_id=router << 8, advertising_router=router, body=body)
+
+    lsdb = Lsdb(0)
+    kinds(lsdb, lsa(1), lsa(2), external(1), external(2))
+    gone = lsdb.vanish({(1, 2, 2)}, before=4.0, now=6.0, teller=1)
+    assert [change.key for change in gone] == [(1, 1, 1), external(2).key]
+    assert lsdb.get(external(1).key) is not None
+    assert [change.key for change in lsdb.vanish({(1, 2, 2)}, before=4.0, now=6.0)] == [external(1).key]
+
+
 def test_wants() -> None:
     lsdb = Lsdb(0)
     lsdb.install(lsa(1, sequence=5), 0.0)
