@@ -49,6 +49,12 @@ class Observation:
     databases: dict[str, truth.Database]
     tables: dict[str, truth.Table]
 
+    def without(self, dead: set[str]) -> Observation:
+        return Observation(
+            {router: held for router, held in self.databases.items() if router not in dead},
+            {router: held for router, held in self.tables.items() if router not in dead},
+        )
+
 
 @dataclass
 class Outcome:
@@ -198,7 +204,7 @@ class CaseRun:
         outcome.prefixes = sum(map(len, seen.tables.values()))
         if quiet < (QUIET_SECONDS if step.changes else UNCHANGED_SECONDS):
             outcome.lacking = "still changing"
-        elif step.changes and seen == before:
+        elif step.changes and before is not None and seen == before.without(self.network.state.dead):
             outcome.lacking = "the step has changed nothing"
         elif missing := self._missing(seen):
             outcome.lacking = missing
