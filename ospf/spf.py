@@ -412,4 +412,5 @@ class AreaDistances:
             vertices = np.append(moved, -1)[vertices]
         if np.array_equal(vertices, self.areas[a].vertices):
             return None
-        return np.where(vertices >= 0, self.local[a][vertices], -1)
+        numbers: I8 = np.append(self.local[a], -1)[vertices]
+        return numbers

@@ -91,6 +91,16 @@ def chain(*more: Lsa) -> list[Lsa]:
     ]
 
 
+def test_nothing_is_left_and_all_comes_back() -> None:
+    t = build_topology(chain(), version=0, time=0.0)
+    matrix = Paths(t).matrix(*everything(t))
+    matrix = matrix.follow(Paths(build_topology([], version=1, time=0.0), matrix.paths))
+    assert set(matrix.sources.tolist()) == set(matrix.prefixes.tolist()) == {-1} and not matrix.csr.nnz
+    t = build_topology(chain(), version=2, time=0.0)
+    assert not matrix.follow(Paths(t, matrix.paths)).csr.nnz  # who is gone stays gone
+    assert np.array_equal(Paths(t, matrix.paths).distances, Paths(t).distances)
+
+
 def test_routers_and_prefixes_that_come_and_go() -> None:
     third = router(R3, p2p(R2, "10.0.0.6", 10), stub("10.3.0.0/24", 1))
     t = build_topology(chain(third), version=0, time=0.0)

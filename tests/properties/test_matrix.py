@@ -22,7 +22,12 @@ def topology(net: RandomNetwork, version: int, previous: Topology | None = None)
 def change(net: RandomNetwork, rng: random.Random, removed: list[tuple[tuple[int, int], RouterLink]]) -> None:
     """A link or stub is lost, comes back, or costs something else; an external comes or goes."""
     what = rng.random()
-    area = rng.choice([key for key, links in net.links.items() if links])
+    held = [key for key, links in net.links.items() if links]
+    if not held:  # nothing is left that could change: something comes back
+        back, link = removed.pop()
+        net.links.setdefault(back, []).append(link)
+        return
+    area = rng.choice(held)
     links = net.links[area]
     at = rng.randrange(len(links))
     if what < 0.35:
@@ -42,15 +47,14 @@ def change(net: RandomNetwork, rng: random.Random, removed: list[tuple[tuple[int
                 for old in net.links.get((where, router), [])
             ]
     elif what < 0.7:  # a router's LSA is gone, or an empty one is there
-        if net.links.get(area):
-            del net.links[area]
+        removed += [(area, link) for link in net.links.pop(area)]
     elif what < 0.85:
         old = links[at]
         links[at] = RouterLink(old.link_id, old.link_data, old.type, rng.choice((1, 2, 3, 10, 65535)))
     elif net.externals and what < 0.92:
         net.externals.pop()
-    else:
-        router = rng.choice([r for a, r in net.links if net.kinds[a] == 0])
+    elif normal := [router for area_, router in net.links if net.kinds[area_] == 0]:
+        router = rng.choice(normal)
         body = ExternalLsa(masked(16), rng.choice((1, 10)), rng.random() < 0.5, 0, 0)
         net.externals.append((router, (0xAC300000, 16), body))
 
