@@ -23,9 +23,11 @@ from gateway.watches import Watcher, Where
 from ospf.config import AttachConfig
 from ospf.domain import Domain, DomainKey, Source
 from ospf.errors import OspfError
+from ospf.events import AuthenticationFailed, SyncFailed
 from ospf.keys import resolve
 from ospf.listener import Listener
 from ospf.rawsocket import open_attachment
+from ospf.replay import told
 from ospf.topology import build_domain
 from ospf.v3.dialect import listener3
 from ospf.v3.rawsocket import open_attachment3
@@ -203,7 +205,9 @@ class Attachments:
             if name == "LsdbChanged":
                 self.changed(one.where.domain, now)
             elif name != "LsaHeard":
-                log.info("%s: %s", one.config.interface, event)
+                said = told(event)
+                level = logging.WARNING if isinstance(event, AuthenticationFailed | SyncFailed) else logging.INFO
+                log.log(level, "%s: %s %s: %s", one.config.interface, said.kind, said.subject, said.detail)
             for watcher in self._watchers:
                 watcher.hear(event, one.where, offset)
         if one.listener.boot_count > self._boots and self._keep_boots is not None:  # its counter is used up
