@@ -277,9 +277,7 @@ def _signature(hops: Hops, nodes: int) -> NDArray[np.uint64]:
     return sums
 
 
-def _spliced(
-    old: csr_matrix, changed: B1, pushed: I8, fresh: csr_matrix, rows: I8 | None, width: int
-) -> csr_matrix:
+def _spliced(old: csr_matrix, changed: B1, pushed: I8, fresh: csr_matrix, rows: I8 | None, width: int) -> csr_matrix:
     """`old` with the changed rows replaced, those of `fresh` being rows `pushed`, and its columns renumbered."""
     count = np.diff(old.indptr).astype(np.int64)
     count[changed] = 0

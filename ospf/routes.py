@@ -11,10 +11,14 @@ of backbone routes (16.3). An ASBR in several areas is reached through a non-bac
 (16.4.1), then by cost, then through the largest area id. A forwarding address needs an intra- or inter-area route (of
 the longest match), a type 7 one inside its NSSA. Between equal externals: type 7 with P, type 5, type 7 (RFC 3101 2.5).
 
-An area nobody is attached to is behind its border routers. A border router that announces a prefix into an area we see,
-and that prefix is in no area that we see, ends the path there: kind and cost are known, the rest is not ("hidden"). Only intra-area routes are ever announced into the backbone (12.4.3), so those come before what others
+An area nobody is attached to is behind its border routers. A border router that announces a prefix into an area we
+see, and that prefix is in no area that we see, ends the path there: kind and cost are known, the rest is not
+("hidden"). Only intra-area routes are ever announced into the backbone (12.4.3), so those come before what others
 announce there; an active area range, whose discard route nobody tells, looks the same and is skipped by the same rule
 (16.2 (3)). What a router of a backbone we see announces into other areas only, it has from that backbone.
+
+The DN-bit (RFC 4576) warns provider edges of a VPN of what came from one of them. Other routers do not look at it. Who
+sets it itself is taken for a provider edge: no LSA says so.
 """
 
 from __future__ import annotations
@@ -136,9 +140,8 @@ class Routes:
         rank = np.select([kind == INTRA, kind == INTER], [KNOWN_INTRA, KNOWN_INTER], UNUSABLE)
         known = np.where(in_backbone, HIDDEN_INTRA, HIDDEN_INTER)
         hidden = np.where((kind == INTER) & (offers.flags & OFFER_DEFAULT == 0), known, UNUSABLE)
-        dn = offers.flags & OFFER_DN != 0
         no_border = self.flags[area, np.maximum(vertex, 0)] & FLAG_B == 0
-        rank[(dn | no_border) & (kind == INTER)] = UNUSABLE
+        rank[no_border & (kind == INTER)] = UNUSABLE
         self._asbr_subject: dict[tuple[int, int], int] = {}
         rows: list[tuple[int, int, float, int, int]] = []
         begin = [len(kind)]
@@ -166,6 +169,10 @@ class Routes:
         self.row_hidden = np.concatenate([hidden, more[4].astype(np.int64)])
         self.row_said = np.concatenate([kind == INTER, more[4] != UNUSABLE])  # by a border router
         self.row_intra = np.concatenate([kind == INTRA, more[4] == UNUSABLE])
+        down = offers.flags & OFFER_DN != 0
+        self.row_down = np.concatenate([down, np.zeros(len(rows), dtype=np.bool_)])
+        self.is_edge = np.zeros(topology.n_vertices, dtype=np.bool_)
+        self.is_edge[vertex[down & (vertex >= 0)]] = True
         self.row_target = np.where(self.row_vertex >= 0, at[self.row_area, self.row_vertex], -1)
         start = offers.start.astype(np.int64)
         self.begin = np.concatenate([start[:-1], np.array(begin[:-1], dtype=np.int64)])
@@ -287,7 +294,7 @@ class Routes:
         local = d.local[area, at_router]
         own = self.row_vertex[row] == at_router
         said, rank = self.row_said[row], self.row_rank[row]
-        inner = (local >= 0) & (target >= 0) & (rank != UNUSABLE)
+        inner = (local >= 0) & (target >= 0) & (rank != UNUSABLE) & ~(self.row_down[row] & self.is_edge[at_router])
         usable = inner & ~(said & (own | ~self.summaries_of[area, at_router]))
         key = np.full(len(row), np.inf)
         rows = np.flatnonzero(inner)
@@ -368,7 +375,7 @@ class Routes:
         node, row = spread(begin, self.end[prefix] - begin)
         kind, flags, at = offers.kind[row], offers.flags[row], router[node]
         seven = flags & OFFER_TYPE7 != 0
-        usable = (kind >= EXT1) & (flags & OFFER_DN == 0) & (offers.vertex[row] != at)
+        usable = (kind >= EXT1) & ~((flags & OFFER_DN != 0) & self.is_edge[at]) & (offers.vertex[row] != at)
         usable &= self.row_owner[row] != at  # a forwarding address of its own would lead back to itself
         usable &= np.where(seven, self.member[offers.area[row], at], self.takes_type5[at])
         default = seven & (flags & OFFER_P == 0) & (self.topology.prefixes.plen[prefix[node]] == 0)

@@ -119,4 +119,6 @@ def same_rules(old: Routes, new: Routes, moved: I8 | None = None) -> bool:
     was = slice(None) if moved is None else np.flatnonzero(moved >= 0)
     now = slice(None) if moved is None else moved[moved >= 0]
     names = ("member", "flags", "summaries_of", "transit_at")
+    if not np.array_equal(old.is_edge[was], new.is_edge[now]):
+        return False
     return all(np.array_equal(getattr(old, name)[:, was], getattr(new, name)[:, now]) for name in names)

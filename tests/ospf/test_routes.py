@@ -137,10 +137,18 @@ def test_an_asbr_must_be_reachable_and_be_one() -> None:
     assert "10.9.0.0/16" not in table(domain(areas), R2)
 
 
-def test_dn_bit_is_ignored() -> None:  # RFC 4576
-    heard = external("10.9.0.0/16", R4, 7)
-    assert "10.9.0.0/16" in table(domain(with_externals(heard)), R3)
-    assert "10.9.0.0/16" not in table(domain(with_externals(optioned(heard, 0x82))), R3)
+def test_dn_bit_is_ignored_by_routers_that_set_it() -> None:  # RFC 4576
+    heard = optioned(external("10.9.0.0/16", R4, 7), 0x82)
+    areas = with_externals(heard)
+    for rid in (R1, R2, R3):  # R4 is the provider edge, these are the customer's own
+        assert "10.9.0.0/16" in table(domain(areas), rid)
+    areas[0].append(optioned(summary("10.8.0.0/16", R1, 5), 0x82))  # another provider edge
+    assert "10.9.0.0/16" not in table(domain(areas), R1)
+    assert "10.9.0.0/16" in table(domain(areas), R2)
+    assert table(domain(areas), R2)["10.8.0.0/16"][:2] == ("inter", 15)
+    areas[0].append(optioned(summary("10.8.0.0/16", R2, 5), 0x82))
+    for rid in (R1, R2):  # each tells the other; neither believes it
+        assert table(domain(areas), rid)["10.8.0.0/16"][:2] == ("intra", 5), "the end of the path"
 
 
 def test_forwarding_address_counts_not_the_asbr() -> None:
