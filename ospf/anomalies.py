@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 
 from ospf.episodes import Anomaly, AnomalyStats, Episodes
-from ospf.events import Complaint, Event, LsaHeard, Synchronised
+from ospf.events import Complaint, Event, LsaHeard, NeighborLost, NeighborSeen, Synchronised
 from ospf.history import TopologyEvent
 from ospf.lsawatch import LsaWatch
 from ospf.polled import Poll
@@ -64,6 +64,8 @@ class Anomalies:
             self._lsas.hear(event, attachment)
         elif isinstance(event, Synchronised):
             self._lsas.synchronised(attachment, event.time)
+        elif isinstance(event, NeighborSeen | NeighborLost):
+            self._lsas.neighbor(attachment, event.router_id, there=isinstance(event, NeighborSeen))
         elif isinstance(event, Complaint):
             self._segments.complaint(event, attachment)
 

@@ -81,6 +81,7 @@ class AnomalyStats:
     lsas_repeated: int = 0  # by the neighbor that had sent them before
     lsas_unwatched: int = 0  # above max_lsas
     grace_lsas_malformed: int = 0
+    grace_lsas_refused: int = 0  # not of a neighbor
     subjects_refused: int = 0
     events_dropped: int = 0
 

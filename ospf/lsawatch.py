@@ -16,6 +16,8 @@ stays the same; two routers have none in common. One sequence number with two co
 lower number than the newest, are signs as well; each alone also happens once when a router restarts.
 
 *Graceful restart* (RFC 3623 B, RFC 5187): grace-LSAs are link-local, so restarts are seen on attached segments only.
+As by a helper (3.1), one is believed of a neighbor only, and it is over as soon as the router says something new of
+itself (3.2, 2.3): whoever forges a grace-LSA hides nothing that the router says.
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ AS_SCOPE, LINK_SCOPE = "as", "link"
 
 
 _Key = tuple[object, int, int, int]  # scope, type, link state id, advertising router
+_Sender = tuple[str, int]  # attachment, router: one LAN may have two attachments
 
 
 class _Known:
@@ -76,7 +79,7 @@ class _Known:
         self.heard = now
         self.originated = inf if header.age & DO_NOT_AGE else now - plain_age(header)
         self.flushed = now if plain_age(header) == MAX_AGE else inf
-        self.senders: tuple[int, ...] = ()
+        self.senders: tuple[_Sender, ...] = ()
 
 
 class LsaWatch:
@@ -95,6 +98,7 @@ class LsaWatch:
         self._scope_heard: dict[object, float] = {}
         self._contents: OrderedDict[_Key, deque[tuple[int, frozenset[object]]]] = OrderedDict()
         self._restarting: dict[int, float] = {}
+        self._neighbors: set[_Sender] = set()
         self._lingering: dict[int, dict[Key, float]] = {}  # polled router -> LSA held with MaxAge -> since when
         self._audit_at: float | None = None
         self._to_audit: list[_Key] = []
@@ -108,6 +112,10 @@ class LsaWatch:
         """What comes from now on is news."""
         self._first[attachment] = now
 
+    def neighbor(self, attachment: str, router: int, *, there: bool) -> None:
+        """A router is heard on an attachment's segment, or no longer."""
+        (self._neighbors.add if there else self._neighbors.discard)((attachment, router))
+
     def restarting(self, now: float) -> Mapping[int, float]:
         """Router id -> until when it restarts gracefully (RFC 3623): its links are to stay up."""
         return {router: until for router, until in self._restarting.items() if until > now}
@@ -119,8 +127,7 @@ class LsaWatch:
     def handle_timeout(self, now: float) -> None:
         for router, until in list(self._restarting.items()):
             if until <= now:
-                del self._restarting[router]
-                self._episodes.end(GRACEFUL_RESTART, address_text(router), now, "the grace period is over")
+                self._end_restart(router, now, "the grace period is over")
         if self._audit_at is not None and now >= self._audit_at:
             self._audit(now)
 
@@ -147,13 +154,13 @@ class LsaWatch:
             return
         self._repeat(attachment, now, again=False)
         content = hash(lsa.raw[2:3] + lsa.raw[HEADER_LENGTH:] if self._version == 2 else lsa.raw[HEADER_LENGTH:])
-        self._grace(lsa, dead, now)
+        self._grace(lsa, dead, attachment, now)
         if known is None:
             if len(self._known) >= self._config.max_lsas:
                 self._stats.lsas_unwatched += 1
             else:
                 fresh = self._known[key] = _Known(lsa, content, now)
-                fresh.senders = (heard.router_id,)
+                fresh.senders = ((attachment, heard.router_id),)
                 self._note_content(key, lsa, content, now)
             if settled and not dead and plain_age(header) <= FRESH_SECONDS:
                 self._count(scope, heard.area, router, now)
@@ -174,7 +181,9 @@ class LsaWatch:
         changed = content != known.content
         self._stats.lsas_refreshed += not changed and not dead
         known.take(lsa, content, now)
-        known.senders = (heard.router_id,)
+        known.senders = ((attachment, heard.router_id),)
+        if not dead and self._is_router_lsa(kind):
+            self._end_restart(router, now, "the router speaks for itself again")
         if changed and not dead:
             self._note_content(key, lsa, content, now)
 
@@ -202,7 +211,7 @@ class LsaWatch:
         return AS_SCOPE if scope == v3.SCOPE_AS else (LINK_SCOPE, attachment) if scope == v3.SCOPE_LINK else area
 
     def _copy(self, known: _Known, lsid: int, key: _Key, heard: LsaHeard, attachment: str) -> None:
-        now, sender = heard.time, heard.router_id
+        now, sender = heard.time, (attachment, heard.router_id)
         self._repeat(attachment, now, again=sender in known.senders and now - known.heard <= REPEAT_SECONDS)
         if sender not in known.senders and len(known.senders) < SENDERS:
             known.senders += (sender,)
@@ -311,7 +320,11 @@ class LsaWatch:
     def _is_router_lsa(self, kind: int) -> bool:
         return kind == (1 if self._version == 2 else v3.ROUTER)
 
-    def _grace(self, lsa: Lsa, dead: bool, now: float) -> None:
+    def _end_restart(self, router: int, now: float, why: str) -> None:
+        if self._restarting.pop(router, None) is not None:
+            self._episodes.end(GRACEFUL_RESTART, address_text(router), now, why)
+
+    def _grace(self, lsa: Lsa, dead: bool, attachment: str, now: float) -> None:
         try:
             grace: Grace | None = grace_of(lsa, self._version)
         except OspfDecodeError:
@@ -321,8 +334,10 @@ class LsaWatch:
             return
         router, name = lsa.header.advertising_router, address_text(lsa.header.advertising_router)
         if dead:
-            if self._restarting.pop(router, None) is not None:
-                self._episodes.end(GRACEFUL_RESTART, name, now, "the router has flushed its grace-LSA")
+            self._end_restart(router, now, "the router has flushed its grace-LSA")
+            return
+        if (attachment, router) not in self._neighbors:  # RFC 3623 3.1
+            self._stats.grace_lsas_refused += 1
             return
         until = now + grace.period - plain_age(lsa.header)  # RFC 3623 3.1: the period runs from the LSA's age 0
         if until > now and len(self._restarting) < self._config.max_subjects:

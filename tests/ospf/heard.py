@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import astuple
 
 from ospf.anomalies import Anomalies, AnomalyConfig
-from ospf.events import LsaHeard, Synchronised
+from ospf.events import LsaHeard, NeighborLost, NeighborSeen, Synchronised
 from ospf.lsa import INITIAL_SEQUENCE, MAX_AGE, Body, ExternalLsa, Lsa, OpaqueLsa, RouterLsa, encode_lsa
 from ospf.lsdb import Lsdb
 from ospf.recorder import outcome
@@ -30,6 +30,11 @@ class Stream:
         told = outcome(self.lsdb, lsa, order, self.lsdb.install(lsa, now))
         self.anomalies.hear(LsaHeard(lsa, now, told, 0, ip(sender)), self.name)
         return told
+
+    def neighbor(self, router: str, *, there: bool = True) -> None:
+        """A router is heard on the attachment's segment, or no longer."""
+        event = NeighborSeen if there else NeighborLost
+        self.anomalies.hear(event(ip(router), ip(router), self.now), self.name)
 
     def until(self, end: float) -> None:
         """Let time pass."""

@@ -299,6 +299,7 @@ def test_max_age_that_a_polled_router_cannot_get_rid_of() -> None:
 
 def test_a_graceful_restart_begins_and_ends() -> None:
     stream = Stream()
+    stream.neighbor(R1)
     stream.hear(grace_lsa(0, R1, GRACE, age=3), 100.0)
     assert stream.told() == [(100.0, "graceful_restart", R1, "software restart, for up to 120 s")]
     assert stream.anomalies.restarting(100.0) == {ip(R1): 217.0}
@@ -311,6 +312,42 @@ def test_a_graceful_restart_begins_and_ends() -> None:
     stream.hear(grace_lsa(3, R1, GRACE, age=121), 3000.0)  # long over when it was heard
     stream.hear(grace_lsa(4, R1, b"\0\1\0\5"), 3001.0)
     assert stream.told() == [] and stream.anomalies.stats.grace_lsas_malformed == 1
+
+
+def test_a_grace_lsa_is_believed_of_a_neighbor_only() -> None:
+    """RFC 3623 3.1; without authentication anybody could otherwise freeze any router of the area."""
+    stream = Stream()
+    stream.hear(grace_lsa(0, R1, GRACE), 100.0)
+    other = Stream(stream.anomalies, "eth1")
+    other.neighbor(R1)
+    stream.hear(grace_lsa(1, R1, GRACE), 200.0)
+    assert stream.told() == [] and stream.anomalies.stats.grace_lsas_refused == 2
+    stream.neighbor(R1)
+    stream.neighbor(R1, there=False)
+    stream.hear(grace_lsa(2, R1, GRACE), 300.0)
+    assert stream.anomalies.restarting(300.0) == {} and stream.anomalies.stats.grace_lsas_refused == 3
+
+
+def test_a_grace_lsa_hides_nothing_that_the_router_says() -> None:
+    """RFC 3623 2.1: a router that restarts originates nothing until it has left the restart."""
+    stream = Stream()
+    stream.neighbor(R1)
+    stream.hear(router_lsa(0, R1, "10.1.0.1"), 90.0)
+    stream.hear(grace_lsa(0, R1, GRACE), 100.0)
+    stream.hear(router_lsa(0, R1, "10.1.0.1", age=12), 101.0, sender="10.0.0.8")  # a copy is nothing new
+    assert set(stream.anomalies.restarting(101.0)) == {ip(R1)}
+    stream.hear(router_lsa(1, R1), 110.0)
+    assert stream.anomalies.restarting(110.0) == {}
+    assert stream.kinds() == [("graceful_restart", R1), ("graceful_restart_ended", R1)]
+
+
+def test_two_attachments_of_one_lan_hear_everything_twice_and_that_is_no_repetition() -> None:
+    one = Stream(name="eth0")
+    two = Stream(one.anomalies, "eth1")
+    for n in range(300):
+        for stream in (one, two):
+            stream.hear(router_lsa(n, R1, "10.1.0.1", metric=n), 100.0 + n * 2)
+    assert "duplicates" not in [kind for kind, _ in one.kinds()] and one.anomalies.stats.lsas_repeated == 0
 
 
 def test_a_flush_at_the_last_sequence_number_begins_anew() -> None:
