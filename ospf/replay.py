@@ -28,7 +28,16 @@ from ospf.areas import Options
 from ospf.config import AttachConfig
 from ospf.domain import Domain, DomainKey, Source
 from ospf.errors import OspfEncodeError
-from ospf.events import Complaint, LsaHeard, LsdbChanged, NeighborLost, NeighborSeen
+from ospf.events import (
+    Complaint,
+    LsaHeard,
+    LsdbChanged,
+    NeighborLost,
+    NeighborSeen,
+    ParameterMismatch,
+    SyncFailed,
+    Synchronised,
+)
 from ospf.fragments import Fragments
 from ospf.history import TopologyEvent, diff
 from ospf.listener import Listener
@@ -330,6 +339,17 @@ def told(event: Any) -> TopologyEvent:
     if isinstance(event, NeighborSeen | NeighborLost):
         kind = "neighbor_seen" if isinstance(event, NeighborSeen) else "neighbor_lost"
         return TopologyEvent(event.time, kind, address_text(event.router_id), f"at {_any_address(event.address)}")
+    if isinstance(event, Synchronised):
+        detail = f"{event.lsas} LSAs in {event.seconds:.2f} s ({event.reason})"
+        return TopologyEvent(event.time, "synchronised", f"area {address_text(event.area)}", detail)
+    if isinstance(event, SyncFailed):
+        again = f"; again in {event.retry_seconds:.0f} s" if event.retry_seconds else ""
+        return TopologyEvent(event.time, "sync_failed", address_text(event.router_id), event.reason + again)
+    if isinstance(event, ParameterMismatch):
+        text = address_text if event.field in ("mask", "area") else str
+        values = [text(value) for value in (event.theirs, event.ours_or_others)]
+        detail = f"{event.field.replace('_', ' ')} is {values[0]}, elsewhere on the segment {values[1]}"
+        return TopologyEvent(event.time, "parameter_mismatch", address_text(event.router_id), detail)
     words = "".join(c if c.islower() else f"_{c.lower()}" for c in type(event).__name__).lstrip("_")
     router = getattr(event, "router_id", 0)
     details = {k: v for k, v in asdict(event).items() if k not in ("time", "router_id")}

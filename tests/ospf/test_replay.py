@@ -14,9 +14,10 @@ from ospf.archive import REMOVED, Record, Stream
 from ospf.capture import read_capture
 from ospf.domain import DomainKey
 from ospf.episodes import MAX_LINK_METRIC, ONE_WAY_LINK
+from ospf.events import AuthenticationFailed, Event, NeighborSeen, ParameterMismatch, SyncFailed, Synchronised
 from ospf.lsa import INITIAL_SEQUENCE, Lsa, RouterLink, RouterLsa, encode_lsa
 from ospf.packets import ALL_SPF_ROUTERS, Hello, LinkStateUpdate, build_ip_packet, encode_packet
-from ospf.replay import SOURCE, Replay, packet_of
+from ospf.replay import SOURCE, Replay, packet_of, told
 from ospf.thresholds import AnomalyConfig
 from ospf.v3.ip6 import build_ip6_packet, ip6_payload
 from ospf.v3.packets import with_checksum
@@ -333,3 +334,25 @@ def test_any_packets_are_harmless(packets: list[bytes]) -> None:
         replay.receive(packet, T + number)
     replay.finish()
     assert replay.stats.packets == len(packets)
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (NeighborSeen(0x0A000001, 0x0A620001, 1.0), "neighbor_seen 10.0.0.1: at 10.98.0.1"),
+        (NeighborSeen(1, 0xFE80 << 112 | 1, 1.0), "neighbor_seen 0.0.0.1: at fe80::1"),
+        (Synchronised(4, 300, 0.123, 4.0, "attach"), "synchronised area 0.0.0.4: 300 LSAs in 0.12 s (attach)"),
+        (SyncFailed(1, "no answer", 2.0, 3.0), "sync_failed 0.0.0.1: no answer; again in 2 s"),
+        (
+            ParameterMismatch(1, "mask", 0xFFFFFF00, 0xFFFFFE00, 1.0),
+            "parameter_mismatch 0.0.0.1: mask is 255.255.255.0, elsewhere on the segment 255.255.254.0",
+        ),
+        (
+            AuthenticationFailed(1, 0x0A620001, "bad digest", "compare the keys", 1.0),
+            "authentication_failed 0.0.0.1: address 10.98.0.1, cause bad digest, remedy compare the keys",
+        ),
+    ],
+)
+def test_what_a_listener_tells_in_words(event: Event, line: str) -> None:
+    found = told(event)
+    assert f"{found.kind} {found.subject}: {found.detail}" == line
