@@ -31,37 +31,18 @@ class LongestPrefixMatch:
 
 
 def _flatten(networks: NDArray[np.uint64], lengths: NDArray[np.int64]) -> tuple[NDArray[np.uint64], I4]:
-    """Disjoint intervals: their first addresses and the row that owns each.
+    """First addresses of disjoint intervals, ascending, and the row that owns each.
 
-    A sweep with a stack: prefixes nest or are disjoint, so sorting by (first address, length) visits every parent
-    before its children, and closing a child hands the space after it back to the parent.
+    Prefixes nest or are disjoint, so ownership changes only where one begins or ends; there every length is asked in
+    turn, the longest last.
     """
     size = np.left_shift(np.uint64(1), (32 - lengths).astype(np.uint64))
     first = networks & ~(size - np.uint64(1)) & np.uint64(0xFFFFFFFF)
-    starts: list[int] = [0]
-    owners: list[int] = [-1]
-    stack: list[tuple[int, int]] = []  # (address after the prefix, row)
-
-    def cut(at: int, owner: int) -> None:
-        if starts[-1] == at:
-            owners[-1] = owner
-        else:
-            starts.append(at)
-            owners.append(owner)
-
-    def close_until(at: int) -> None:
-        while stack and stack[-1][0] <= at:
-            end, _ = stack.pop()
-            cut(end, stack[-1][1] if stack else -1)
-
-    seen: set[tuple[int, int]] = set()
-    for row in np.lexsort((lengths, first)):
-        begin, length = int(first[row]), int(lengths[row])
-        if (begin, length) in seen:
-            continue
-        seen.add((begin, length))
-        close_until(begin)
-        cut(begin, int(row))
-        stack.append((begin + int(size[row]), int(row)))
-    close_until(1 << 33)
-    return np.array(starts, dtype=np.uint64), np.array(owners, dtype=np.int32)
+    starts = np.unique(np.concatenate([[np.uint64(0)], first, first + size]))
+    owners = np.full(len(starts), -1, dtype=np.int32)
+    for length in np.unique(lengths).tolist():
+        begin, row = np.unique(first[lengths == length], return_index=True)  # given twice: the first row
+        place = np.searchsorted(begin, starts, side="right") - 1
+        inside = (place >= 0) & (starts - begin[place] < np.uint64(1 << (32 - length)))
+        owners[inside] = np.flatnonzero(lengths == length)[row[place[inside]]]
+    return starts, owners

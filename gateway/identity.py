@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 
 from ospf.topology import LinkKey
+from ospf.wire import address_number
 
 MAX_IFINDEX = 65534
 RESERVED_APPLICATIONS = ("unknown", "unattributed", "other")
@@ -29,12 +30,20 @@ class IfIndexMap:
             self._note_prefix(key)
         self.dirty: dict[int, LinkKey] = {}
         self.refused: set[LinkKey] = set()
+        self._ordered: tuple[tuple[int, LinkKey], ...] | None = None  # until a key is added
+        self._addresses: dict[str, dict[int, set[int]]] | None = None
 
     def __len__(self) -> int:
         return len(self._index)
 
     def items(self) -> Iterable[tuple[LinkKey, int]]:
         return self._index.items()
+
+    def ordered(self) -> tuple[tuple[int, LinkKey], ...]:
+        """(ifIndex, key) in order of ifIndex; the same object until there is a new key."""
+        if self._ordered is None:
+            self._ordered = tuple(sorted((index, key) for key, index in self._index.items()))
+        return self._ordered
 
     def get(self, key: LinkKey) -> int | None:
         return self._index.get(key)
@@ -58,6 +67,7 @@ class IfIndexMap:
             index = self._next
             self._next += 1
         self._index[key] = index
+        self._ordered = self._addresses = None
         self._note_prefix(key)
         self.dirty[index] = key
         return index
@@ -78,17 +88,21 @@ class IfIndexMap:
         return max(holding, key=lambda other: prefixes[other].prefixlen, default=None)
 
     def known_addresses(self, instance: str = "default") -> dict[int, set[int]]:
-        """Router id -> interface addresses ever seen on it in that instance (for `ospf.topology.build_domain`)."""
-        known: dict[int, set[int]] = {}
-        for key in self._index:
-            if key.instance != instance:
-                continue
-            try:
-                address = int(ipaddress.IPv4Address(key.interface))
-            except ValueError:
-                continue
-            known.setdefault(key.router, set()).add(address)
-        return known
+        """Router id -> interface addresses ever seen on it in that instance (for `ospf.topology.build_domain`).
+
+        What was returned is not changed later: others may read it in another thread.
+        """
+        if self._addresses is None:
+            found: dict[str, dict[int, set[int]]] = {}
+            for key in self._index:
+                if "." in key.interface and "/" not in key.interface:
+                    try:
+                        address = address_number(key.interface)
+                    except ValueError:
+                        continue
+                    found.setdefault(key.instance, {}).setdefault(key.router, set()).add(address)
+            self._addresses = found
+        return self._addresses.get(instance, {})
 
 
 class ApplicationIds:

@@ -20,8 +20,9 @@ from gateway.batch import FlowBatch, HopBatch, UsageBatch, concat, empty, take
 from gateway.bins import Bins, Window, share
 from gateway.collector import Collector, Peer
 from gateway.config import GatewayConfig
+from gateway.demand import Demand, Routed
 from gateway.identity import ApplicationIds, IfIndexMap
-from gateway.join import LOST, NOTED, Load, Placed, Routing, count_once, load, place
+from gateway.join import LOST, NOTED, Load, Routing, count_once, load, place
 from gateway.normalize import Normalizer
 from gateway.published import Event, Published
 from gateway.rates import Rates, rates_of
@@ -95,7 +96,7 @@ class Pipeline:
         self._shown: Published | None = None  # the last one published, None when a number has moved since
         self._stepped: list[Window] = []  # what waited when the clock was set back
         self._last_window: Window | None = None
-        self._counted: tuple[Window, Topology, Placed, Load] | None = None  # the last window over one topology
+        self._routed: Routed | None = None  # what the last window asks, over the current topology
         self._rates = Rates.nothing()
         self._flow_id = 1
         self.started = now
@@ -121,7 +122,7 @@ class Pipeline:
             self._event(Event(topology.time, "interfaces_refused", f"{refused}", NO_IFINDEX))
             self._refused = refused
         history.append(topology)
-        self.rows.follow(topology)
+        self.rows.follow(topology, indices)
         self._shown = None
         changes = [] if previous is None else diff(previous, topology)
         before_subject = "" if domain.instance == "default" else f"{domain.instance}/"
@@ -144,7 +145,8 @@ class Pipeline:
         while len(self._routings) > min(kept, 256):
             del self._routings[min(self._routings)]
         if self._last_window is not None:
-            self._rates = self._rate(self._last_window)
+            followed = self._routed.follow(self._routings[topology.version]) if self._routed is not None else None
+            self._rates = self._rate(self._last_window, followed)
 
     # -- out ---------------------------------------------------------------------------------------
 
@@ -198,9 +200,7 @@ class Pipeline:
             # stands for a millisecond, which may reach past it.
             begin, end = (-np.inf if begin <= window.start else begin), (np.inf if end >= window.end else end)
             part = flows if (begin, end) == (-np.inf, np.inf) else share(flows, begin, end)
-            placed = self._account_part(window, part, self._routing(topology), usage, hops)
-            if part is flows and placed is not None:
-                self._counted = (window, topology, *placed)
+            self._account_part(window, part, self._routing(topology), usage, hops)
 
     def _account_part(
         self,
@@ -209,9 +209,9 @@ class Pipeline:
         routing: Routing,
         usage: list[UsageBatch],
         hops: list[HopBatch],
-    ) -> tuple[Placed, Load] | None:
+    ) -> None:
         if not len(flows):
-            return None
+            return
         overhead = self.config.view.l2_overhead_octets
         placed = place(flows, routing, self.agents)
         loads = load(placed, routing, overhead)
@@ -232,7 +232,6 @@ class Pipeline:
         if self.config.export:
             hops.append(hop_records(placed, routing, overhead, self._flow_id))
             self._flow_id += len(placed.flows)
-        return placed, loads
 
     def _routing(self, topology: Topology) -> Routing:
         routing = self._routings.get(topology.version)
@@ -240,20 +239,18 @@ class Pipeline:
             routing = Routing.of(topology, self._indices[topology.version])
         return routing
 
-    def _rate(self, window: Window) -> Rates:
+    def _rate(self, window: Window, followed: Routed | None = None) -> Rates:
         """Rates of a window over the current topology (design: `bits_per_second`)."""
         current = self.history.current
         if current is None:
             return Rates.nothing()
-        routing = self._routing(current)
-        overhead, seconds = self.config.view.l2_overhead_octets, window.end - window.start
-        if self._counted is not None and self._counted[0] is window and self._counted[1] is current:
-            _, _, placed, loads = self._counted
-        else:
+        if followed is None:
+            routing = self._routing(current)
             flows, _ = count_once(window.flows, self.agents)
-            placed = place(flows, routing, self.agents)
-            loads = load(placed, routing, overhead)
-        return rates_of(placed, loads, routing, seconds, overhead)
+            demand = Demand.of(flows, routing, self.agents, self.config.view.l2_overhead_octets)
+            followed = Routed.of(demand, routing)
+        self._routed = followed
+        return rates_of(followed, window.end - window.start)
 
     def note(self, event: Event) -> None:
         """Something happened that the pipeline did not see itself."""

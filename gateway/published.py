@@ -7,7 +7,7 @@ overhead; times are seconds since the epoch (UTC).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -127,7 +127,7 @@ class Published:
     apps: AppColumns
     link_apps: LinkAppColumns
     matrix: MatrixColumns
-    talkers: tuple[Talker, ...] = ()
+    talkers: Sequence[Talker] = ()
     agents: tuple[Agent, ...] = ()
     events: tuple[Event, ...] = ()  # newest last, bounded
     topologies: Mapping[str, Topology] = field(default_factory=dict)  # of every OSPF instance, by domain name

@@ -1,20 +1,60 @@
-"""Rates of the last closed bin over the current topology: per link and application, the matrix, the top talkers."""
+"""Rates of the last closed bin over the current topology: per link and application, the matrix, the top talkers.
+
+What only a person asks for now and then, the matrix and the talkers, is worked out when somebody looks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gateway.join import Load, Placed, Routing
+from gateway.demand import Routed
 from ospf.wire import address_text
 
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
 TALKERS_PER_LINK = 5
 CONVERSATIONS = 5000  # the biggest so many are considered for talkers
+DENSE_APPLICATIONS = 64  # so many are multiplied as whole columns, more by cells
+T = TypeVar("T")
+
+
+class Later(Sequence[T]):
+    """A sequence that is made when somebody looks."""
+
+    def __init__(self, make: Callable[[], Sequence[T]]) -> None:
+        self._make: Callable[[], Sequence[T]] | None = make
+        self._made: Sequence[T] = ()
+
+    def _look(self) -> Sequence[T]:
+        make = self._make
+        if make is not None:
+            self._made = make()
+            self._make = None
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self._look())
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[T]: ...
+    def __getitem__(self, at: int | slice) -> T | Sequence[T]:
+        return self._look()[at]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._look())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -25,8 +65,8 @@ class Rates:
     app: I4
     out: F8
     into: F8
-    matrix: tuple[tuple[str, str, int, float], ...]
-    talkers: tuple[tuple[int, int, str, str, float], ...]
+    matrix: Sequence[tuple[str, str, int, float]]  # the biggest first
+    talkers: Sequence[tuple[int, int, str, str, float]]
     app_rates: dict[int, float]
 
     @classmethod
@@ -35,85 +75,90 @@ class Rates:
         return cls(none, none, np.zeros(0), np.zeros(0), (), (), {})
 
 
-def rates_of(placed: Placed, loads: Load, routing: Routing, seconds: float, overhead: int) -> Rates:
+def rates_of(routed: Routed, seconds: float) -> Rates:
     """Rates of one window of `seconds`."""
     scale = 8.0 / seconds
-    pair, app, octets, _ = loads.pair_app
-    reached = loads.reachable[pair] if len(pair) else np.zeros(0, dtype=bool)
-    pair, app, octets = pair[reached], app[reached], octets[reached]
-    apps, inverse = np.unique(app, return_inverse=True)
-    sums = np.bincount(inverse, weights=octets, minlength=len(apps)) * scale
-    app_rates = dict(zip(apps.tolist(), sums.tolist(), strict=True))
+    demand = routed.demand
+    carried = sparse.diags_array(routed.reached.astype(np.float64)) @ demand.octets
+    sums = np.asarray(carried.sum(axis=0)).reshape(-1) * scale
+    app_rates = {app: rate for app, rate in zip(demand.apps.tolist(), sums.tolist(), strict=True) if rate > 0}
+    link, app, out, into = _cells(routed)
     return Rates(
-        routing.ifindex[loads.link] if len(loads.link) else np.zeros(0, dtype=np.int32),
-        loads.app,
-        loads.octets * scale,
-        loads.in_octets * scale,
-        _matrix(placed, routing, pair, app, octets * scale),
-        _talkers(placed, loads, routing, scale, overhead),
+        routed.routing.ifindex[link],
+        demand.apps[app],
+        out * scale,
+        into * scale,
+        Later(lambda: _matrix(routed, scale)),
+        Later(lambda: _talkers(routed, scale)),
         app_rates,
     )
 
 
-def _matrix(
-    placed: Placed, routing: Routing, pair: I4, app: I4, rate: F8
-) -> tuple[tuple[str, str, int, float], ...]:
+def _cells(routed: Routed) -> tuple[I4, I4, F8, F8]:
+    """(link row, row of `apps`, octets out, octets in) where there are any, in order."""
+    links, octets = len(routed.routing.ifindex), routed.demand.octets
+    enters = np.flatnonzero(routed.reached & (routed.at.entry >= 0))
+    shape = (len(routed.reached), links)
+    entry = sparse.csr_matrix((np.ones(len(enters)), (enters, routed.at.entry[enters])), shape=shape)
+    whole = octets.toarray() if octets.shape[1] <= DENSE_APPLICATIONS else octets
+    both, first = routed.matrix.csr.T @ whole, entry.T @ whole
+    if isinstance(both, np.ndarray):
+        out, into = both[:links], both[links:] + first
+        link, app = np.nonzero((out > 0) | (into > 0))
+        return link.astype(np.int32), app.astype(np.int32), out[link, app], into[link, app]
+    both = both.tocsr()
+    out, into = both[:links], both[links:] + first
+    link, app = (out + into).nonzero()
+    values = (np.asarray(each[link, app]).reshape(-1) for each in (out, into))
+    order = np.lexsort((app, link))
+    first_, second = (value[order] for value in values)
+    return link[order].astype(np.int32), app[order].astype(np.int32), first_, second
+
+
+def _matrix(routed: Routed, scale: float) -> Sequence[tuple[str, str, int, float]]:
     """Sums by (entry vertex, exit vertex, application), the biggest first.  It leaves at the nearest attachment."""
-    topology = routing.topology
+    topology, demand = routed.routing.topology, routed.demand
     names = [topology.vertex_name(v) for v in range(topology.n_vertices)]
+    rows = np.flatnonzero(routed.reached)
+    vertex, prefix = routed.at.vertex[rows], routed.at.destination[rows]
     table = topology.prefixes
-    low = table.start[placed.prefix].astype(np.int64)
-    leave = table.vertex[low].astype(np.int64)  # per pair
-    several = np.flatnonzero(table.start[placed.prefix + 1] - low > 1)
+    low = table.start[prefix].astype(np.int64)
+    leave = table.vertex[low].astype(np.int64)
+    several = np.flatnonzero(table.start[prefix + 1] - low > 1)
     if several.size:
-        exits = routing.paths.exits(placed.vertex[several], placed.prefix[several])
+        exits = routed.routing.paths.exits(vertex[several], prefix[several])
         leave[several] = np.where(exits >= 0, exits, leave[several])
-    vertices = topology.n_vertices
-    key = ((placed.vertex[pair].astype(np.int64) * vertices + leave[pair]) << 24) | app
-    unique, inverse = np.unique(key, return_inverse=True)
-    sums = np.bincount(inverse, weights=rate, minlength=len(unique))
+    vertices = max(topology.n_vertices, 1)
+    cells = demand.octets[rows].tocoo()
+    ends = vertex.astype(np.int64) * vertices + leave
+    unique, inverse = np.unique((ends[cells.row] << 24) | demand.apps[cells.col], return_inverse=True)
+    sums = np.bincount(inverse, weights=cells.data, minlength=len(unique)) * scale
     order = np.argsort(-sums, kind="stable")
-    source, exit_ = np.divmod(unique >> 24, max(vertices, 1))
-    columns = (source[order].tolist(), exit_[order].tolist(), (unique[order] & 0xFFFFFF).tolist(), sums[order].tolist())
+    source, exit_ = np.divmod(unique[order] >> 24, vertices)
+    columns = (source.tolist(), exit_.tolist(), (unique[order] & 0xFFFFFF).tolist(), sums[order].tolist())
     return tuple((names[s], names[d], a, r) for s, d, a, r in zip(*columns, strict=True))
 
 
-def _talkers(
-    placed: Placed, loads: Load, routing: Routing, scale: float, overhead: int
-) -> tuple[tuple[int, int, str, str, float], ...]:
-    flows, good = placed.flows, placed.pair >= 0
-    if not good.any():
-        return ()
-    # The four key columns in two integers: sorting rows is ten times slower.
-    first = (placed.pair[good].astype(np.int64) << 24) | flows["app"][good]
-    ends = (flows["source"][good].astype(np.uint64) << np.uint64(32)) | flows["destination"][good]
-    order = np.lexsort((ends, first))
-    first, ends = first[order], ends[order]
-    new = np.append(True, (first[1:] != first[:-1]) | (ends[1:] != ends[:-1]))
-    amount = flows["octets"][good].astype(np.float64) + overhead * flows["packets"][good]
-    octets = np.add.reduceat(amount[order], np.flatnonzero(new))
-    first, ends = first[new], ends[new]
-    columns = [first >> 24, first & 0xFFFFFF, ends >> np.uint64(32), ends & np.uint64(0xFFFFFFFF)]
-    unique = np.stack([c.astype(np.int64) for c in columns], axis=1)
-    biggest = np.argsort(-octets, kind="stable")[:CONVERSATIONS]
-    unique, octets = unique[biggest], octets[biggest]
-    links = len(routing.ifindex)
-    select = sparse.csr_matrix(
-        (octets, (np.arange(len(unique)), unique[:, 0])), shape=(len(unique), loads.matrix.shape[0])
-    )
-    cells = (select @ loads.matrix[:, :links]).tocoo()
-    order = np.lexsort((-cells.data, cells.col))
-    link, conversation, value = cells.col[order], cells.row[order], cells.data[order]
+def _talkers(routed: Routed, scale: float) -> Sequence[tuple[int, int, str, str, float]]:
+    """The biggest conversations of each link, with the share that crosses it."""
+    told = routed.demand.conversations
+    biggest = np.flatnonzero(routed.at.good[told.demand])[:CONVERSATIONS]
+    links = len(routed.routing.ifindex)
+    cells: Any = routed.matrix.csr[told.demand[biggest]].tocoo()
+    out = cells.col < links
+    link, row = cells.col[out], cells.row[out]
+    value = cells.data[out] * told.octets[biggest[row]]
+    order = np.lexsort((-value, link))
+    link, conversation, value = link[order], biggest[row[order]], value[order]
     begins = np.flatnonzero(np.diff(link, prepend=-1))
     rank = np.arange(len(link)) - np.repeat(begins, np.diff(np.append(begins, len(link))))
     top = rank < TALKERS_PER_LINK
-    return tuple(
-        (
-            int(routing.ifindex[row]),
-            int(unique[c, 1]),
-            address_text(unique[c, 2]),
-            address_text(unique[c, 3]),
-            float(v) * scale,
-        )
-        for row, c, v in zip(link[top].tolist(), conversation[top].tolist(), value[top].tolist(), strict=True)
+    link, conversation, value = link[top], conversation[top], value[top]
+    columns = (
+        routed.routing.ifindex[link].tolist(),
+        told.app[conversation].tolist(),
+        map(address_text, told.source[conversation].tolist()),
+        map(address_text, told.destination[conversation].tolist()),
+        (value * scale).tolist(),
     )
+    return tuple(zip(*columns, strict=True))

@@ -57,6 +57,17 @@ class AgentState:
     lost_in_kernel: int = 0
     lost_on_the_way: int = 0
     live: bool = True
+    _texts: tuple[tuple[str, ...], str] | None = None
+
+    def texts(self) -> tuple[tuple[str, ...], str]:
+        """(addresses, default gateway or "") for people."""
+        if self._texts is None:
+            gateway = next((address_text(g) for g in self.gateways.values() if g), "")
+            self._texts = tuple(address_text(x) for x in sorted(self.gateways)), gateway
+        return self._texts
+
+    def gateways_changed(self) -> None:
+        self._texts = None
 
     def reports(self, now: float, start: float = np.inf) -> None:
         """A report came, with records that begin at `start`.
@@ -120,6 +131,7 @@ class AgentRegistry:
             self.addresses_refused += 1
             return
         if agent.gateways.get(address) != gateway:
+            agent.gateways_changed()
             self.dirty.add(agent.identifier)
         agent.gateways[address] = gateway
         agent.stated[address] = now
@@ -129,6 +141,7 @@ class AgentRegistry:
         oldest = now - max(ADDRESS_SECONDS, 4 * agent.interval)
         for address in [a for a, stated in agent.stated.items() if stated < oldest]:
             del agent.stated[address], agent.gateways[address]
+            agent.gateways_changed()
             self.dirty.add(agent.identifier)
 
     def known(self, identifier: bytes) -> KnownAgent | None:
@@ -228,8 +241,8 @@ class AgentRegistry:
                 id=a.identifier.hex(),
                 name=a.name,
                 exporter=a.exporter,
-                addresses=tuple(address_text(x) for x in sorted(a.gateways)),
-                gateway=next((address_text(g) for g in a.gateways.values() if g), ""),
+                addresses=a.texts()[0],
+                gateway=a.texts()[1],
                 layer=a.layer,
                 interval_seconds=a.interval,
                 last_seen=a.reported_until,

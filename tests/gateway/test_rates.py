@@ -1,5 +1,6 @@
 import pytest
 
+from gateway.demand import Demand, Routed
 from gateway.join import Routing, load, place
 from gateway.rates import TALKERS_PER_LINK, rates_of
 from gateway.registry import AgentRegistry
@@ -9,8 +10,8 @@ from tests.gateway.small import diamond, flows
 def rates(batch, seconds=10.0):
     topology = diamond()
     routing = Routing.of(topology, list(range(1, len(topology.links) + 1)))
-    placed = place(batch, routing, AgentRegistry(5.0))
-    return rates_of(placed, load(placed, routing, 14), routing, seconds, 14), topology
+    demand = Demand.of(batch, routing, AgentRegistry(5.0), 14)
+    return rates_of(Routed.of(demand, routing), seconds), topology
 
 
 def test_bits_per_second_and_matrix() -> None:
@@ -36,9 +37,10 @@ def test_talkers_are_the_biggest_of_each_link_with_their_share() -> None:
 def test_unreachable_traffic_has_no_rate() -> None:
     topology = diamond(down=frozenset({(1, 2), (1, 3)}))
     routing = Routing.of(topology, list(range(1, len(topology.links) + 1)))
-    placed = place(flows((0, 1, "10.1.1.10", "10.1.4.10", 7, 1000, 1)), routing, AgentRegistry(5.0))
-    loads = load(placed, routing, 14)
-    assert rates_of(placed, loads, routing, 1.0, 14).app_rates == {}
+    batch = flows((0, 1, "10.1.1.10", "10.1.4.10", 7, 1000, 1))
+    loads = load(place(batch, routing, AgentRegistry(5.0)), routing, 14)
+    result = rates_of(Routed.of(Demand.of(batch, routing, AgentRegistry(5.0), 14), routing), 1.0)
+    assert result.app_rates == {} and len(result.ifindex) == len(result.matrix) == len(result.talkers) == 0
     assert loads.unreachable_octets == 1014 and len(loads.link) == 0
 
 

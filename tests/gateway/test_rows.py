@@ -1,16 +1,19 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from gateway.config import parse
 from gateway.identity import IfIndexMap
 from gateway.rows import LinkRows, Row
-from ospf.topology import LinkKey
-from tests.gateway.small import diamond
+from ospf.topology import LinkKey, build_topology
+from tests.gateway.small import LINKS as SMALL_LINKS
+from tests.gateway.small import diamond, diamond_lsas
 
 
 def rows_after(*topologies, names=None):
     index = IfIndexMap()
     rows = LinkRows(parse({"names": names or {}}), index, {}, 0.0)
     for topology in topologies:
-        index.allocate(topology.links.keys)
-        rows.follow(topology)
+        rows.follow(topology, index.allocate(topology.links.keys))
     return rows
 
 
@@ -37,7 +40,8 @@ def test_and_comes_back_as_itself() -> None:
 def test_dirty_is_what_changed() -> None:
     rows = rows_after(diamond(1, 100.0))
     rows.dirty.clear()
-    rows.follow(diamond(2, 150.0))
+    same = diamond(2, 150.0)
+    rows.follow(same, rows.ifindex.allocate(same.links.keys))
     assert not rows.dirty
 
 
@@ -49,6 +53,41 @@ def test_a_topology_of_one_domain_says_nothing_about_rows_of_another() -> None:
     index.allocate([*topology.links.keys, *(LinkKey(instance, 1, text) for instance, text in theirs)])
     for _, number in index.items():
         rows._rows[number] = Row("transit", "", "", 1, True, 50.0)
-    rows.follow(diamond(2, 200.0, down=frozenset({(1, 3)})))
+    later = diamond(2, 200.0, down=frozenset({(1, 3)}))
+    rows.follow(later, index.allocate(later.links.keys))
     down = {(key.instance, key.interface) for _, key, row in rows.ordered() if not row.up}
     assert down and not down & set(theirs)
+
+
+LINKS = st.frozensets(st.sampled_from(SMALL_LINKS), max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(LINKS, st.sampled_from([10, 20])), min_size=1, max_size=6))
+def test_looking_only_at_what_differs_comes_to_the_same(story):
+    """The other side forgets what it followed, and looks at every row again."""
+    index = IfIndexMap()
+    quick, slow = (LinkRows(parse({}), index, {}, 0.0) for _ in range(2))
+    for version, (down, cost) in enumerate(story, 1):
+        lsas = diamond_lsas(down, cost)
+        topology = build_topology(lsas, version=version, time=100.0 * version)
+        indices = index.allocate(topology.links.keys)
+        slow._followed.clear()
+        for rows in (quick, slow):
+            rows.dirty.clear()
+            rows.follow(topology, indices)
+        assert quick.ordered() == slow.ordered() and quick.dirty == slow.dirty
+
+
+def test_names_and_capacities_follow_new_rows() -> None:
+    first, second = diamond(1, 100.0, down=frozenset({(1, 3)})), diamond(2, 200.0)
+    index = IfIndexMap()
+    rows = LinkRows(parse({"names": {"10.255.0.1": "one"}}), index, {}, 0.0)
+    for topology in (first, second):
+        rows.follow(topology, index.allocate(topology.links.keys))
+        names = rows.names([key for _, key, _ in rows.ordered()])
+        assert names.shown == tuple(
+            f"{'one' if router == '10.255.0.1' else router}:{interface}"
+            for router, interface in zip(names.router, names.interface, strict=True)
+        )
+    assert "10.255.0.1:10.0.13.1" in names.id and names is rows.names(list(names.keys))
