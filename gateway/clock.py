@@ -128,7 +128,7 @@ class PipelineClock:
 
     def _keep(self, now: float) -> None:
         """Written before it is shown: what was served must not go back after a crash."""
-        counted = len(self._closed.usage) > 0
+        counted = len(self._closed.usage) > 0 or bool(self._pipeline.ifindex.dirty)
         if counted or abs(now - self._flushed_at) >= self._config.store.flush_seconds:
             self._flush(now)
         if counted and not self._disk_slow:

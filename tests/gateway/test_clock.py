@@ -133,3 +133,26 @@ def test_a_stop_counts_and_writes_what_has_come(tmp_path: Path) -> None:
     again = Store(tmp_path)
     assert again.open().counters.octets.max() == 1014
     again.close()
+
+
+def test_an_ifindex_is_on_disk_before_it_is_shown(tmp_path: Path) -> None:
+    """So that a crash right after the first topology does not number the interfaces another way."""
+    fakes = Fakes(tmp_path)
+    fakes.clock._flushed_at = time.time() + 0.4  # no flush is due
+    fakes.pipeline.receive_topology(diamond(1, 1.0))
+    fakes.attachments.topologies += 1
+    stored: list[int] = []
+
+    def publish(published: object) -> None:
+        stored.append(fakes.store.stats.flushes)
+
+    fakes.snmp.publish = publish
+    fakes.clock._writer.start()
+    fakes.clock._keep(time.time())
+    fakes.clock._show(time.time())
+    assert stored == [1] and not fakes.pipeline.ifindex.dirty
+    fakes.clock.stop()
+    fakes.store.close()
+    other = Store(tmp_path)
+    assert dict(other.open().ifindex) == dict(fakes.pipeline.ifindex.items())
+    other.close()
