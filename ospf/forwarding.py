@@ -115,6 +115,7 @@ class Forwarding:
                 pending, current, at = pending[left], current[left], at[left]
             if len(routes.own.key):
                 left = self._keep(routes.own, pending, current, at, parts)
+                far[np.delete(pending, left)] = True  # where a forwarding address is may decide about them
                 pending, current, at = pending[left], current[left], at[left]
             if len(routes.aimed_key) and len(pending):
                 sent, choice = routes.aimed(current, at)

@@ -78,7 +78,7 @@ class RoutingMatrix:
         prefixes = self.prefixes if moved is None else np.append(moved, -1)[self.prefixes]
         if not related or paths.differs is None or len(self._mesh.key) > MOST_GROWTH * max(self._first_nodes, 1000):
             return RoutingMatrix(paths, sources, prefixes)
-        if not old.n_vertices or not new.n_vertices or not same_rules(self.paths.routes, paths.routes, vertices):
+        if not len(self._mesh.key) or not new.n_vertices or not same_rules(self.paths.routes, paths.routes, vertices):
             return RoutingMatrix(paths, sources, prefixes)
         return _Follow(self, paths, sources, prefixes, moved).result()
 

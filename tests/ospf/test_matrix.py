@@ -12,7 +12,7 @@ from ospf.matrix import FEW_ROWS, RoutingMatrix
 from ospf.paths import Paths
 from ospf.topology import Topology, build_topology
 from tests.bench.bench_spf import Network, changes, random_area, with_cost, without_link
-from tests.ospf.lsas import ip, network, p2p, router, stub, transit
+from tests.ospf.lsas import E, external, ip, net, network, p2p, router, stub, transit
 
 ROUTERS, CHORDS = 60, 40
 
@@ -99,6 +99,21 @@ def test_nothing_is_left_and_all_comes_back() -> None:
     t = build_topology(chain(), version=2, time=0.0)
     assert not matrix.follow(Paths(t, matrix.paths)).csr.nnz  # who is gone stays gone
     assert np.array_equal(Paths(t, matrix.paths).distances, Paths(t).distances)
+
+
+def test_an_external_of_its_own_whose_forwarding_address_turns_up() -> None:
+    """The router that redistributes keeps the traffic until the subnet of the address is there."""
+    origin = router(R1, p2p(R2, "10.0.0.1", 10), flags=E)
+    middle = router(R2, p2p(R1, "10.0.0.2", 10), p2p(R3, "10.0.0.5", 10), flags=E)
+    said = [external("10.9.0.0/24", R1, 5, forward="10.3.0.9"), external("10.9.0.0/24", R2, 9)]
+    first = build_topology([origin, middle, *said, router(R3)], version=0, time=0.0)
+    matrix = Paths(first).matrix(*everything(first))
+    third = router(R3, p2p(R2, "10.0.0.6", 10), stub("10.3.0.0/24", 1))
+    t = build_topology([origin, middle, *said, third], version=1, time=0.0)
+    followed = matrix.follow(Paths(t, matrix.paths))
+    at = np.flatnonzero((followed.sources == 0) & (followed.prefixes == t.prefixes.row(*net("10.9.0.0/24"))))
+    assert at.size == 1 and followed.csr[at[0]].nnz > matrix.csr[at[0]].nnz == 1
+    assert same(followed)
 
 
 def test_routers_and_prefixes_that_come_and_go() -> None:
