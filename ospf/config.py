@@ -74,6 +74,10 @@ class AttachConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if key != "area" and number in (0, 0xFFFFFFFF):
                 raise OspfConfigError(f"{key}: {text} is reserved")
         check_keys(self.keys)
+        if self.version == 3 and self.keys:
+            raise OspfConfigError("authentication: not with version = 3 (OSPFv3 has IPsec or a trailer of its own)")
+        if self.version == 3 and self.is_udp:
+            raise OspfConfigError("interface: udp:// carries OSPFv2 only")
 
     @property
     def keys(self) -> tuple[AuthKey, ...]:

@@ -94,6 +94,4 @@ def link_local_address(table: str, interface: str) -> int:
 
 def open_attachment3(config: AttachConfig) -> RawAttachment6:
     """The socket for one attachment of version 3. OspfAttachError if it cannot be opened."""
-    if config.is_udp:
-        raise OspfAttachError(f"{config.interface}: udp:// carries OSPFv2 only")
     return RawAttachment6(config.interface, config.receive_buffer_octets)

@@ -73,3 +73,16 @@ def test_refused_from_a_document(document: dict[str, object]) -> None:
 def test_frozen() -> None:
     with pytest.raises(AttributeError):
         AttachConfig("lan").mode = "full"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"interface": "udp://127.0.0.1:5089"}, "OSPFv2 only"),
+        ({"interface": "a", "authentication": AuthKey("md5", key="k")}, "not with version = 3"),
+    ],
+)
+def test_what_ospfv3_cannot_have_is_refused(more: dict, why: str) -> None:
+    AttachConfig(**more)
+    with pytest.raises(OspfConfigError, match=why):
+        AttachConfig(**more, version=3)
