@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from ospf.areas import AreaDatabase, Options
 from ospf.lsa import Lsa
 from ospf.paths import Paths
-from ospf.prefixes import EXT2, ROUTE_TYPE_NAMES
+from ospf.prefixes import EXT2, INTER, INTRA, ROUTE_TYPE_NAMES
 from ospf.topology import build_domain
 from ospf.wire import address_text
 from tests.lab.cases.casefile import Case, Known
@@ -21,12 +21,13 @@ from tests.ospf.lsas import ip
 class Difference(NamedTuple):
     router: str
     prefix: str
-    ours: str
-    theirs: str
+    ours: Entry | None
+    theirs: Entry | None
     model: str = ""  # which of the two the RFC word for word says
 
     def __str__(self) -> str:
-        return f"{self.router:4} {self.prefix:18} ours {self.ours}   router's {self.theirs}   {self.model}"
+        both = f"ours {text_of(self.ours)}   router's {text_of(self.theirs)}"
+        return f"{self.router:4} {self.prefix:18} {both}   {self.model}"
 
 
 class Names:
@@ -41,6 +42,8 @@ class Names:
                 self._address[end.node, segment.name] = str(end.address.ip)
                 # BIRD announces an unnumbered link by its address, FRR by the interface's index (RFC 2328 12.4.1.1)
                 self._interface[end.node, str(end.address.ip)] = segment.name
+                if segment.prefix is not None:
+                    self._interface.setdefault((end.node, str(segment.prefix)), segment.name)
                 if segment.prefix is None:
                     self._interface[end.node, f"if{network.interface_index(end.node, segment.name)}"] = segment.name
 
@@ -104,7 +107,7 @@ class OurSide:
                 hops.add(Hop("-", ""))
             type2 = route.type2_cost if route.route_type == EXT2 else 0
             prefix = f"{address_text(route.network)}/{route.plen}"
-            found[prefix] = Entry(route.route_type, route.cost, type2, frozenset(hops))
+            found[prefix] = Entry(route.route_type, route.cost, type2, frozenset(hops), route.area)
         return found
 
 
@@ -130,7 +133,8 @@ class ModelSide:
                 interface = self.names.interface(router, text)
                 hops.add(Hop(interface, self.names.gateway(neighbor, interface) if neighbor else ""))
             kept = frozenset(hops or {Hop("-", "")})
-            found[f"{address_text(network)}/{plen}"] = Entry(entry.kind, entry.cost, entry.type2, kept)
+            area = entry.area if entry.kind in (INTRA, INTER) else None
+            found[f"{address_text(network)}/{plen}"] = Entry(entry.kind, entry.cost, entry.type2, kept, area)
         return found
 
 
@@ -140,7 +144,7 @@ def differences(router: str, ours: Table, theirs: Table) -> list[Difference]:
     for prefix in sorted(ours.keys() | theirs.keys(), key=by_prefix):
         one, other = ours.get(prefix), theirs.get(prefix)
         if one is None or other is None or not same(one, other):
-            found.append(Difference(router, prefix, text_of(one), text_of(other)))
+            found.append(Difference(router, prefix, one, other))
     return found
 
 
@@ -150,8 +154,13 @@ def with_model(found: Iterable[Difference], model: Side) -> list[Difference]:
     told = []
     for each in found:
         table = tables.get(each.router) or tables.setdefault(each.router, model.table(each.router))
-        text = text_of(table.get(each.prefix))
-        verdict = "as ours" if text == each.ours else "as the router's" if text == each.theirs else text
+        entry = table.get(each.prefix)
+        if entry is None:
+            verdict = "none"
+        elif each.theirs is not None and same(entry, each.theirs):
+            verdict = "as the router's"
+        else:
+            verdict = "as ours" if each.ours is not None and same(each.ours, entry) else text_of(entry)
         told.append(each._replace(model=f"model {verdict}"))
     return told
 
@@ -161,8 +170,11 @@ def same(ours: Entry, theirs: Entry) -> bool:
         return ours.route_type == theirs.route_type and all(not hop.gateway for hop in ours.hops)
     if (ours.route_type, ours.cost, ours.type2) != (theirs.route_type, theirs.cost, theirs.type2):
         return False
+    if theirs.area is not None and ours.area != theirs.area:
+        return False
     if all(not hop.gateway for hop in (*ours.hops, *theirs.hops)):
-        return True  # a network of its own: there is one way to deliver, whatever the interface is called
+        named = {hop.interface for hop in ours.hops} - {"-"}  # a host route has no interface of ours
+        return not named or named == {hop.interface for hop in theirs.hops}
     return ours.hops == theirs.hops
 
 
@@ -171,7 +183,8 @@ def text_of(entry: Entry | None) -> str:
         return "none"
     cost = f"{entry.cost}" if entry.route_type != EXT2 else f"{entry.cost}/{entry.type2}"
     hops = ", ".join(f"{hop.gateway or 'direct'} {hop.interface}" for hop in sorted(entry.hops))
-    return f"{ROUTE_TYPE_NAMES[entry.route_type]} {cost} via {hops}"
+    area = "" if entry.area is None else f" area {entry.area}"
+    return f"{ROUTE_TYPE_NAMES[entry.route_type]} {cost}{area} via {hops}"
 
 
 def by_prefix(prefix: str) -> tuple[int, int]:

@@ -35,6 +35,7 @@ class Entry:
     cost: int
     type2: int
     hops: frozenset[Hop]
+    area: int | None = None  # of the path; None: external, or not told (BIRD)
 
 
 Table = Mapping[str, Entry]
@@ -83,7 +84,8 @@ def frr_table(document: dict[str, Any]) -> Table:
         # beside the real next hop FRR lists the virtual link: without an interface, or as the neighbour through `lo`
         real = frozenset(hop for hop in hops if hop != Hop("?", "") and not (hop.interface == "lo" and hop.gateway))
         hops = real or hops
-        found[prefix] = Entry(kind, route["cost"], route.get("type2cost", 0) if kind == EXT2 else 0, hops)
+        area = ip(route["area"]) if kind in (INTRA, INTER) else None
+        found[prefix] = Entry(kind, route["cost"], route.get("type2cost", 0) if kind == EXT2 else 0, hops, area)
     return found
 
 
