@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,11 @@ class _Attachment:
         self.timer: Any = None
         self.silence: Any = None
 
+    def plug(self, link: Any) -> None:
+        """Hear and speak through this socket from now on."""
+        self.socket = link
+        self.listener.attached(address=link.address, point_to_point=link.point_to_point, mtu=link.mtu)
+
     def fileno(self) -> int:
         return int(self.socket.fileno())
 
@@ -71,6 +76,7 @@ class _Attachment:
             self._owner.turn(self, now)
         except Exception:  # raised through, it would end the reading for good
             self._owner.failed(self.config.interface, now)
+            self.listener.packets_lost(now, "a fault of ours lost packets")  # those read and not looked at
 
 
 def _with_keys(attach: AttachConfig) -> AttachConfig:
@@ -80,6 +86,10 @@ def _with_keys(attach: AttachConfig) -> AttachConfig:
     except OspfError as error:
         raise GatewayError(f"ospf.attach: {attach.interface}: {error}") from error
     return msgspec.structs.replace(attach, authentication=keys or None)
+
+
+def _open(attach: AttachConfig) -> Any:
+    return (open_attachment3 if attach.version == 3 else open_attachment)(attach)
 
 
 class Attachments:
@@ -112,6 +122,7 @@ class Attachments:
             self._all.append(_Attachment(self, attach, Where(number, attach.interface, key), listener))
             self.add_source(key, Source(listener.lsdb))
         self._cuts: dict[DomainKey, Any] = {}
+        self._held: dict[DomainKey, frozenset[int]] = {}  # routers whose words the last version kept: they restarted
         self._complaints = Complaints()
         self._malformed: dict[int, int] = {}
         self.topologies = 0
@@ -128,19 +139,16 @@ class Attachments:
     def start(self) -> None:
         for one in self._all:
             try:
-                one.socket = (open_attachment3 if one.config.version == 3 else open_attachment)(one.config)
+                one.plug(_open(one.config))
             except OspfError as error:
                 raise GatewayError(f"ospf.attach: {error}") from error
-            link = one.socket
-            one.listener.attached(address=link.address, point_to_point=link.point_to_point, mtu=link.mtu)
             now = time.monotonic()
             for watcher in self._watchers:
                 watcher.attached(one.where, one.listener, now, time.time() - now)
             self._reactor.addReader(one)
             one.silence = self._reactor.callLater(SILENCE, self._silent, one)
             self.turn(one, now)
-        if self._watchers:
-            self._look = self._reactor.callLater(LOOK, self._look_around)
+        self._look = self._reactor.callLater(LOOK, self._look_around)
 
     def stop(self) -> None:
         for one in self._all:
@@ -186,7 +194,36 @@ class Attachments:
                 watcher.look(now, time.time() - now)
             except Exception:
                 self.failed(type(watcher).__name__, now)
+        for one in self._all:
+            try:
+                self._keep_current(one, now)
+            except Exception:
+                self.failed(one.config.interface, now)
+        for key in self.domains:
+            if self._restarting(key, now).keys() != self._held.get(key, frozenset()):
+                self.changed(key, now)  # what a restarting router said holds no longer, though no LSA says so
         self._look = self._reactor.callLater(LOOK, self._look_around)
+
+    def _keep_current(self, one: _Attachment, now: float) -> None:
+        """An interface that was deleted and made again, or renumbered, needs a new socket; the old one is deaf."""
+        if one.socket is None or one.socket.is_current():
+            return
+        interface = one.config.interface
+        try:
+            link = _open(one.config)
+        except OspfError as error:  # not there yet
+            line = self._complaints.say(f"reopen {interface}", f"{error}; trying again every second", now)
+            if line:
+                log.warning(line)
+            return
+        link.stats = replace(one.socket.stats, kernel_dropped=0, reopened=one.socket.stats.reopened + 1)
+        self._reactor.removeReader(one)
+        one.socket.close()
+        one.plug(link)
+        self._reactor.addReader(one)
+        log.warning("%s: the interface was made anew or renumbered: listening on it again", interface)
+        one.listener.packets_lost(now, "the interface was made anew")
+        self.turn(one, now)
 
     def _silent(self, one: _Attachment) -> None:
         if not one.listener.stats.packets:
@@ -247,16 +284,22 @@ class Attachments:
 
     def _cut_version(self, domain: Domain, now: float) -> None:
         wall, before = time.time(), domain.current
-        restarting: dict[int, float] = {}
-        for watcher in self._watchers:
-            told = watcher.restarting(domain.key, now)
-            restarting |= {router: until + wall - now for router, until in told.items()}
+        until = self._restarting(domain.key, now)
+        self._held[domain.key] = frozenset(until)
+        restarting = {router: end + wall - now for router, end in until.items()}
         known = self._pipeline.ifindex.known_addresses(domain.key.instance)
         topology = domain.cut(now, wall, known, restarting)
         changes = self._pipeline.receive_topology(topology)
         self.topologies += 1
         for watcher in self._watchers:
             watcher.topology(domain.key, before, topology, changes, now)
+
+    def _restarting(self, key: DomainKey, now: float) -> dict[int, float]:
+        """Router id -> until when (monotonic) it restarts gracefully."""
+        found: dict[int, float] = {}
+        for watcher in self._watchers:
+            found |= watcher.restarting(key, now)
+        return found
 
     def stats(self) -> dict[str, dict[str, float]]:
         """Counters per attachment."""

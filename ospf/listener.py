@@ -318,9 +318,9 @@ class Listener:
         self.stats.doubts += 1
         self._pace.doubt(reason, now)
 
-    def packets_lost(self, now: float) -> None:
-        """The attachment's kernel dropped packets unread: what they said is in doubt."""
-        self._doubt("the kernel dropped packets", now)
+    def packets_lost(self, now: float, reason: str = "the kernel dropped packets") -> None:
+        """Packets were lost unread: what they said is in doubt."""
+        self._doubt(reason, now)
 
     def _unheard(self, now: float) -> bool:
         """Whether no flooding is to be heard here.

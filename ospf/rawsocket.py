@@ -57,6 +57,7 @@ class AttachmentStats:
     receive_failed: int = 0
     kernel_dropped: int = 0
     peers_refused: int = 0
+    reopened: int = 0  # by the owner, since the interface was another one or had another address
 
 
 class Attachment(Protocol):
@@ -70,6 +71,7 @@ class Attachment(Protocol):
     def point_to_point(self) -> bool: ...
     @property
     def mtu(self) -> int: ...
+    def is_current(self) -> bool: ...
     def fileno(self) -> int: ...
     def receive(self) -> list[bytes]: ...
     def send(self, destination: int, payload: bytes) -> bool: ...
@@ -95,6 +97,8 @@ class RawAttachment:
                 f"{interface}: listening to OSPF needs CAP_NET_RAW (run as root, or give the service"
                 " AmbientCapabilities=CAP_NET_RAW)"
             ) from error
+        except OSError as error:  # IPv6 switched off altogether
+            raise OspfAttachError(f"{interface}: {os.strerror(error.errno or 0)}") from error
         try:
             self._address = self._own_address()
             self._prepare(receive_buffer_octets)
@@ -149,6 +153,14 @@ class RawAttachment:
         """Octets of the largest IP packet."""
         number: int = struct.unpack("=i", self._ask(SIOCGIFMTU)[:4])[0]
         return number
+
+    def is_current(self) -> bool:
+        """Whether the interface is still the one that was opened, with the same address. One that was deleted and made
+        again has the name only: this socket hears nothing of it, and the kernel does not say so."""
+        try:
+            return socket.if_nametoindex(self.interface) == self._index and self._own_address() == self._address
+        except (OSError, OspfAttachError):
+            return False
 
     def _ask(self, request: int) -> bytes:
         return fcntl.ioctl(self._socket.fileno(), request, struct.pack("=16s24x", self.interface.encode()[:15]))[16:]
@@ -248,6 +260,9 @@ class UdpAttachment:
     def mtu(self) -> int:
         """Unknown: 0."""
         return 0
+
+    def is_current(self) -> bool:
+        return True
 
     def fileno(self) -> int:
         return self._socket.fileno()

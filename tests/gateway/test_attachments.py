@@ -8,20 +8,24 @@ from collections.abc import Callable
 import pytest
 from twisted.internet.task import Clock
 
-from gateway.attachments import SILENCE, Attachments
+from gateway.attachments import LOOK, SILENCE, Attachments
 from gateway.config import Ospf, parse
 from gateway.demo.area import SimulatedArea
 from gateway.demo.enterprise import LISTENING_LAN, enterprise
 from gateway.demo.routers import SimulatedLan
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
+from gateway.watches import Watch
 from ospf.config import AttachConfig
 from ospf.domain import CUT_SECONDS, DomainKey
+from ospf.events import LsaHeard, NeighborSeen
 from ospf.topology import build_topology
-from tests.gateway.small import diamond_lsas
+from tests.gateway.small import diamond_lsas, rid
 from tests.gateway.test_udp import free_port
+from tests.ospf.heard import grace_lsa
 from tests.ospf.lsas import router, stub
 
+GRACE = bytes.fromhex("00010004000000780002000101000000")  # 120 s, a software restart
 PATIENCE = 60.0  # seconds until a test gives up; nothing is measured
 
 
@@ -192,3 +196,59 @@ def test_a_key_file_is_read_and_one_that_cannot_be_is_named(tmp_path) -> None:
     path.write_text("sesame\n")
     attachments = Attachments(Reactor(), ospf, Pipeline(parse({}), 0.0))
     assert attachments._all[0].config.keys[0].secret == b"sesame"
+
+
+def test_an_interface_made_anew_is_listened_on_again(monkeypatch, caplog) -> None:
+    """A raw socket stays with the interface that was deleted, and the kernel does not say so."""
+    port, reactor = free_port(), Reactor()
+    where = f"udp://127.0.0.1:{port}"
+    attachments = Attachments(reactor, Ospf((AttachConfig(where),)), Pipeline(parse({}), time.time()))
+    attachments.start()
+    (one,) = attachments._all
+    first, doubts = one.socket, []
+    monkeypatch.setattr(one.listener, "packets_lost", lambda now, reason: doubts.append(reason))
+    reactor.advance(LOOK)
+    assert one.socket is first
+    first.stats.received = 7
+    monkeypatch.setattr(first, "is_current", lambda: False)
+    for _ in range(3):  # its port is taken, as long as the old socket has it: not there yet
+        reactor.advance(LOOK)
+    assert one.socket is first and reactor.readers == {one} and caplog.text.count("trying again every second") == 1
+    first._socket.close()
+    reactor.advance(LOOK)
+    assert one.socket is not first and reactor.readers == {one}
+    assert (one.socket.stats.received, one.socket.stats.reopened) == (7, 1)
+    assert doubts == ["the interface was made anew"] and attachments.failures == 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"x" * 40, ("127.0.0.1", port))
+        select.select([one], [], [], PATIENCE)
+        one.doRead()
+    assert one.listener.stats.packets == 1
+    attachments.stop()
+    assert not reactor.readers and not [call for call in reactor.getDelayedCalls() if call.active()]
+
+
+def test_what_a_restarting_router_said_holds_until_its_grace_period_is_over() -> None:
+    """And no longer, though no LSA changes then."""
+    reactor, pipeline = Reactor(), Pipeline(parse({}), 0.0)
+    ospf = Ospf((AttachConfig(f"udp://127.0.0.1:{free_port()}"),))
+    watch = Watch(ospf.anomalies, pipeline.note)
+    attachments = Attachments(reactor, ospf, pipeline, [watch])
+    attachments.start()
+    where, now, offset = attachments._all[0].where, time.monotonic(), time.time() - time.monotonic()
+    fill(attachments, 0, 0, diamond_lsas())
+    attachments._make_version(MAIN)
+    watch.hear(NeighborSeen(rid(2), rid(2), now), where, offset)
+    watch.hear(LsaHeard(grace_lsa(0, "10.255.0.2", GRACE), now, "added", 0, rid(2)), where, offset)
+    fill(attachments, 0, 0, [lsa for lsa in diamond_lsas() if lsa.header.advertising_router != rid(2)])
+    attachments._make_version(MAIN)
+    held = pipeline.history.current
+    assert held is not None and held.links.up.all()
+    watch._watches[MAIN]._lsas._restarting[rid(2)] = now  # it is over
+    reactor.advance(LOOK)
+    reactor.advance(CUT_SECONDS + 2.0)
+    after = pipeline.history.current
+    assert after is not None and after.version == held.version + 1 and not after.links.up.all()
+    reactor.advance(5 * LOOK)
+    assert pipeline.history.current is after and attachments.failures == 0
+    attachments.stop()

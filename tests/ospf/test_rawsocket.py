@@ -183,6 +183,8 @@ for line in sys.stdin:
         print(*[packet.hex() for packet in attachment.receive()], flush=True)
     elif verb == "waiting":
         print(len(attachment.receive()), flush=True)
+    elif verb == "current":
+        print(attachment.is_current(), flush=True)
     elif verb == "count":
         print(attachment.stats.received, attachment.stats.kernel_dropped, flush=True)
 """
@@ -199,16 +201,21 @@ class Ends:
         subprocess.run(command, check=True, capture_output=True, timeout=60)
 
     def start(self) -> None:
-        a, b = self.names
         for name in self.names:
             self.run("ip", "netns", "add", name)
+        self.wire()
+        for number, name in enumerate(self.names):
+            self.processes.append(self.spawn(name, "e0"))
+            assert self.processes[-1].stdout is not None
+            assert self.processes[-1].stdout.readline() == f"{ADDRESS + number}\n"
+
+    def wire(self) -> None:
+        """The veth and its addresses."""
+        a, b = self.names
         self.run("ip", "link", "add", "e0", "netns", a, "type", "veth", "peer", "name", "e0", "netns", b)
         for number, name in enumerate(self.names):
             self.run("ip", "-n", name, "addr", "add", f"10.98.0.{number + 1}/24", "dev", "e0")
             self.run("ip", "-n", name, "link", "set", "e0", "up")
-            self.processes.append(self.spawn(name, "e0"))
-            assert self.processes[-1].stdout is not None
-            assert self.processes[-1].stdout.readline() == f"{ADDRESS + number}\n"
 
     def spawn(self, name: str, interface: str, *prefix: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -259,6 +266,27 @@ def test_raw_socket_on_a_wire(ends: Ends) -> None:
         assert decode_packet(inner).router_id == 255
     assert ends.ask(0, "waiting") == "0"  # nothing of our own comes back
     assert ends.ask(1, "count") == "3 0"
+
+
+@pytest.mark.lab
+def test_an_interface_that_is_made_anew_or_renumbered_is_noticed(ends: Ends) -> None:
+    payload = encode_packet(Hello(MASK, 10, 2, 0, 40, 0, 0), router_id=255, area=0).hex()
+    name = ends.names[0]
+    for state in ("down", "up"):
+        ends.run("ip", "-n", name, "link", "set", "e0", state)
+        assert ends.ask(0, "current") == "True"
+    ends.run("ip", "-n", name, "addr", "add", "10.98.0.77/24", "dev", "e0")  # a second one changes nothing
+    assert ends.ask(0, "current") == "True"
+    ends.run("ip", "-n", name, "addr", "flush", "dev", "e0")
+    assert ends.ask(0, "current") == "False"
+    ends.run("ip", "-n", name, "link", "del", "e0")
+    assert ends.ask(0, "current") == "False"
+    ends.wire()
+    assert ends.ask(0, "current") == ends.ask(1, "current") == "False"
+    assert ends.ask(0, f"send {ALL_SPF_ROUTERS} {payload}") == "False"
+    ends.processes.append(ends.spawn(name, "e0"))  # one opened now
+    assert ends.ask(2, "current") == str(ADDRESS) and ends.ask(2, "current") == "True"
+    assert ends.ask(2, f"send {ALL_SPF_ROUTERS} {payload}") == "True"
 
 
 @pytest.mark.lab
