@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
 import threading
@@ -28,6 +29,8 @@ FLUSHES_WAITING = 8
 WRITTEN_WITHIN = 1.0  # s that showing waits for the disk, so that nothing shown is lost by a crash
 STOP_WITHIN = 5.0  # s for each of: the last flush, its place in the queue, the end of the writer
 MOST_USAGE = 1_000_000  # rows kept for a stuck disk; the oldest batches go first, counted
+TIDY = 60.0  # s between two full collections of garbage: over all objects, some 0.1 s in a large network
+NEVER = 1 << 30  # by itself: that would be in the midst of a change, which makes new objects by the thousand
 log = logging.getLogger(__name__)
 
 
@@ -66,16 +69,20 @@ class PipelineClock:
         self._disk_slow = False
         self._closed = pipeline.nothing()
         self._usage_dropped = 0
+        self._tidied_at = 0.0
+        self._collected = gc.get_threshold()
         self._call: Any = None
 
     def start(self) -> None:
         self._writer.start()
+        gc.set_threshold(*self._collected[:2], NEVER)
         self._tick()
 
     def stop(self) -> None:
         """Count what still waits, flush, and end the writer; a stuck disk holds the stop up for seconds only."""
         if self._call is not None and self._call.active():
             self._call.cancel()
+        gc.set_threshold(*self._collected)
         now = time.time()
         self._try(self._receive, now)
         self._try(self._finish, now)
@@ -90,7 +97,7 @@ class PipelineClock:
     def _tick(self) -> None:
         now = time.time()
         # In data order.  A step that fails does not keep the next ones from their work.
-        for step in (self._receive, self._advance, self._keep, self._show, self._export):
+        for step in (self._receive, self._advance, self._keep, self._show, self._export, self._tidy):
             self._try(step, now)
         self._call = self._reactor.callLater(TICK, self._tick)
 
@@ -146,6 +153,13 @@ class PipelineClock:
     def _export(self, now: float) -> None:
         if len(self._closed.hops) and self.current is not None:
             self._exports.send(self._closed.hops, self.current, now)
+
+    def _tidy(self, now: float) -> None:
+        """Patient work, best after a bin was shown."""
+        passed = abs(now - self._tidied_at)
+        if passed >= 2 * TIDY or (passed >= TIDY and self._closed.bins):
+            self._tidied_at = now
+            gc.collect()
 
     def _publish(self, now: float, moved: bool) -> None:
         self._topologies = self._attachments.topologies

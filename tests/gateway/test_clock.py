@@ -1,5 +1,6 @@
 """The pipeline's clock with fakes around it: one bad batch does not stop the night."""
 
+import gc
 import threading
 import time
 from pathlib import Path
@@ -156,3 +157,26 @@ def test_an_ifindex_is_on_disk_before_it_is_shown(tmp_path: Path) -> None:
     other = Store(tmp_path)
     assert dict(other.open().ifindex) == dict(fakes.pipeline.ifindex.items())
     other.close()
+
+
+def test_garbage_is_collected_after_a_bin_and_not_when_it_likes(tmp_path: Path, monkeypatch) -> None:
+    fakes, usual = Fakes(tmp_path), gc.get_threshold()
+    collected: list[int] = []
+    monkeypatch.setattr(clock.gc, "collect", lambda: collected.append(1))
+    fakes.clock.start()
+    assert gc.get_threshold()[2] == clock.NEVER and len(collected) == 1
+    now, closed = fakes.clock._tidied_at, SimpleNamespace(bins=1)
+    fakes.clock._closed = fakes.pipeline.nothing()
+    fakes.clock._tidy(now + clock.TIDY)
+    assert len(collected) == 1
+    fakes.clock._closed = closed  # type: ignore[assignment]
+    fakes.clock._tidy(now + clock.TIDY - 1)
+    fakes.clock._tidy(now + clock.TIDY)
+    fakes.clock._tidy(now + clock.TIDY + 1)
+    assert len(collected) == 2
+    fakes.clock._closed = fakes.pipeline.nothing()
+    fakes.clock._tidy(now + 3 * clock.TIDY)
+    assert len(collected) == 3
+    fakes.clock.stop()
+    fakes.store.close()
+    assert gc.get_threshold() == usual
