@@ -138,10 +138,15 @@ class Databases:
         """The databases at `at` (milliseconds since 1970), without what has reached MaxAge by then."""
         found = {}
         for stream, held in self.streams.items():
-            found[stream] = {
-                key: each for key, each in held.items() if (end := each.expires()) is None or end > at
-            }
+            found[stream] = {key: each for key, each in held.items() if (end := each.expires()) is None or end > at}
         return found
+
+    def postpone(self, step: int, until: int) -> None:
+        """The clock was set forward by `step` ms: what was received up to `until`, by the old clock, was later."""
+        for held in self.streams.values():
+            for key, each in held.items():
+                if each.received <= until:
+                    held[key] = each._replace(received=each.received + step)
 
     def expire(self, now: int) -> None:
         """Forget what reached MaxAge; what came later than `now` (the clock was set back) came now."""

@@ -6,9 +6,12 @@ refuses, what could not be written is counted, the databases are kept in memory,
 with a snapshot of them: what is read back later is right again from there on. So it is when more waits than
 `MAX_WAITING`; whoever knows that the archive missed something calls `replace`.
 
-A segment is closed when it is big or old enough (a sixteenth of what may be kept), when the clock was set back, and
-never for a restart, which goes on in the newest segment with an empty snapshot. kill -9 costs what was not yet handed
-to the system, at most `FLUSH_SECONDS`; a loss of power what the system had not yet written (fsync is at rotation).
+A segment is closed when it is big or old enough (a sixteenth of what may be kept), when the clock was set, and
+never for a restart, which goes on in the newest segment with an empty snapshot. What is held when the clock is set
+forward does not grow old by that (a machine without a clock of its own starts in 1970), and what looks too old goes two
+segments at a time only, so that a clock that is wrong for a moment costs little of the past. kill -9 costs what was not
+yet handed to the system, at most `FLUSH_SECONDS`; a loss of power what the system had not yet written (fsync is at
+rotation).
 
 What it writes `ospf.archivereader` reads.
 """
@@ -58,7 +61,10 @@ SEGMENT_CEILING = 32 << 20  # octets
 FLUSH_SECONDS = 1.0
 COMPLAIN_SECONDS = 60.0
 MAX_WAITING = 500_000  # records
+MAX_WAITING_OCTETS = 256 << 20  # of LSAs
 CLOCK_BACK_MS = 1000  # a clock set back by more than this begins a new segment
+CLOCK_FORWARD_MS = 60_000  # ... or set forward
+AGED_AT_ONCE = 2  # segments that go for their age with each new one
 log = logging.getLogger(__name__)
 
 
@@ -73,6 +79,7 @@ class ArchiveStats:
     segments_removed: int = 0
     torn_octets: int = 0  # cut off behind the last whole piece of a segment that a crash closed
     clock_back: int = 0
+    clock_forward: int = 0
     failures: int = 0  # of the disk
     records_lost: int = 0  # not written: the disk refused, or too many waited
 
@@ -114,9 +121,7 @@ class _Replace(NamedTuple):
 class ArchiveFile:
     """Appends to a folder; `octets` and `days` bound what it keeps."""
 
-    def __init__(
-        self, directory: str | Path, *, octets: int = DEFAULT_OCTETS, days: float = DEFAULT_DAYS
-    ) -> None:
+    def __init__(self, directory: str | Path, *, octets: int = DEFAULT_OCTETS, days: float = DEFAULT_DAYS) -> None:
         self.directory = Path(directory)
         self.stats = ArchiveStats()
         self._octets = max(octets, LEAST_OCTETS)
@@ -125,12 +130,14 @@ class ArchiveFile:
         self._segment_ms = int(min(days * 86_400_000 / SEGMENTS, 86_400_000))
         self._databases = Databases()
         self._waiting: list[Item | _Replace] = []
+        self._waiting_records = self._waiting_octets = 0
         self._lock = threading.Lock()  # of _waiting
         self._writing = threading.Lock()  # of everything else
         self._file: BinaryIO | None = None
         self._writer = SegmentWriter()
         self._opened = 0  # ms
         self._last = 0  # ms, the newest record's
+        self._flushed = 0  # ms
         self._seen = 0  # records of this flush
         self._pruned = -1  # segments begun when the folder was last looked through
         self._complained = float("-inf")
@@ -167,9 +174,12 @@ class ArchiveFile:
             self._close()
 
     def _run(self) -> None:
+        before = time.monotonic()
         while not self._ended.wait(FLUSH_SECONDS):
             try:
-                self.flush(_now() / 1000)
+                now = time.monotonic()
+                elapsed, before = now - before, now
+                self.flush(_now() / 1000, elapsed)
             except Exception as error:  # a fault of ours must not end the archive
                 self.stats.failures += 1
                 self._complain(error)
@@ -186,9 +196,7 @@ class ArchiveFile:
         """An attachment holds its whole database (a listener's `Synchronised`)."""
         self._take([Mark(milliseconds(now), Stream(instance, version, 0, source), SETTLED)])
 
-    def write(
-        self, instance: str, version: int, source: str, heard: Iterable[Heard], offset: float = 0.0
-    ) -> None:
+    def write(self, instance: str, version: int, source: str, heard: Iterable[Heard], offset: float = 0.0) -> None:
         """What a listener heard, in order; `offset` is added to its times (wall clock - the listener's clock)."""
         self._take(
             [
@@ -203,30 +211,43 @@ class ArchiveFile:
             ]
         )
 
-    def replace(
-        self, instance: str, version: int, area: int, source: str, raws: Iterable[bytes], now: float
-    ) -> None:
+    def replace(self, instance: str, version: int, area: int, source: str, raws: Iterable[bytes], now: float) -> None:
         """The whole database of one area, as polled, or after records were lost: the differences are archived."""
         self._take([_Replace(milliseconds(now), Stream(instance, version, area, source), tuple(raws))])
 
     def _take(self, items: Sequence[Item | _Replace]) -> None:
-        whole = [one for one in items if not isinstance(one, Record) or is_lsa(one.raw)]
+        lost = 0
         with self._lock:
-            room = max(MAX_WAITING - len(self._waiting), 0)
-            self._waiting += whole[:room]
-            self.stats.records_lost += len(items) - len(whole[:room])
+            for one in items:
+                records, octets = _weight(one)
+                full = self._waiting_records + records > MAX_WAITING
+                full = full or self._waiting_octets + octets > MAX_WAITING_OCTETS
+                if (full and self._waiting) or not _is_whole(one):  # one database always has room
+                    lost += 1
+                    continue
+                self._waiting.append(one)
+                self._waiting_records += records
+                self._waiting_octets += octets
+            self.stats.records_lost += lost
 
     # Writing
 
-    def flush(self, now: float) -> None:
-        """Append what waits, and keep the folder within its bounds. Never raises for the disk's sake."""
+    def flush(self, now: float, elapsed: float | None = None) -> None:
+        """Append what waits, and keep the folder within its bounds. Never raises for the disk's sake.
+
+        `elapsed` are the seconds since the last flush by a clock that nobody sets: then it is noticed when `now` was.
+        """
         with self._writing:
             with self._lock:
                 taken, self._waiting = self._waiting, []
+                self._waiting_records = self._waiting_octets = 0
+            due = milliseconds(now) if elapsed is None else self._flushed + milliseconds(elapsed)
+            step = milliseconds(now) - due if self._flushed else 0
+            self._flushed = milliseconds(now)
             pending, written = self._resolved(taken), self.stats.records
             self._seen = 0
             try:
-                self._append(pending, milliseconds(now))
+                self._append(pending, milliseconds(now), step if step > CLOCK_FORWARD_MS else 0)
             except (OSError, OspfArchiveError) as error:
                 self.stats.failures += 1
                 self._complain(error)
@@ -257,10 +278,11 @@ class ArchiveFile:
         self._seen += 1
         self._databases.apply(item)
 
-    def _append(self, items: Iterator[Item], now: int) -> None:
+    def _append(self, items: Iterator[Item], now: int, step: int) -> None:
         if self._file is None:  # a snapshot holds what these led to
             for item in items:
                 self._hold(item)
+            self._follow_clock(now, step)
             self._new_segment(max(now, self._databases.time))
         run: list[Item] = []
         for item in items:
@@ -275,7 +297,8 @@ class ArchiveFile:
             self._last = max(self._last, item.time)
             run.append(item if item.time == self._last else item._replace(time=self._last))
         self._write_run(run)
-        if now - self._opened >= self._segment_ms:
+        self._follow_clock(now, step)
+        if step or now - self._opened >= self._segment_ms:
             self._new_segment(max(now, self._last))
         elif self._writer.length >= self._segment_octets:
             self._new_segment(self._last)
@@ -284,6 +307,11 @@ class ArchiveFile:
         if self.stats.segments != self._pruned:
             self._pruned = self.stats.segments
             self._prune(now)
+
+    def _follow_clock(self, now: int, step: int) -> None:
+        if step:
+            self.stats.clock_forward += 1
+            self._databases.postpone(step, now - step)
 
     def _write_run(self, run: list[Item]) -> None:
         if run:
@@ -368,10 +396,26 @@ class ArchiveFile:
         sizes = [path.stat().st_size for _, path in listed]
         room = self._octets - self._segment_octets  # the newest may still grow
         oldest = now - int(self._days * 86_400_000)
-        while len(listed) > 1 and (sum(sizes[:-1]) > room or begins(listed[1][1]) < oldest):
+        aged = 0
+        while len(listed) > 1:
+            if sum(sizes[:-1]) <= room:
+                aged += 1
+                if begins(listed[1][1]) >= oldest or aged > AGED_AT_ONCE:
+                    break
             listed.pop(0)[1].unlink()
             sizes.pop(0)
             self.stats.segments_removed += 1
+
+
+def _weight(one: Item | _Replace) -> tuple[int, int]:
+    """Records and octets that it may lead to."""
+    if isinstance(one, _Replace):
+        return len(one.raws), sum(map(len, one.raws))
+    return 1, len(one.raw) if isinstance(one, Record) else 0
+
+
+def _is_whole(one: Item | _Replace) -> bool:
+    return not isinstance(one, Record) or is_lsa(one.raw)
 
 
 def _now() -> int:

@@ -160,8 +160,43 @@ def test_bounds_of_size_and_age(tmp_path: Path, clock: Any, monkeypatch: pytest.
     for second in range(5):  # days later all that is too old, and a silent network writes no segment every second
         archive.flush(SECONDS + 399 * 20 + 3 * 86_400 + second)
     assert archive.stats.segments == segments + 1
-    archive.flush(SECONDS + 399 * 20 + 6 * 86_400)
-    assert len(list(tmp_path.iterdir())) <= 2
+    for step in range(16):  # not all of it at once
+        archive.flush(SECONDS + 399 * 20 + 6 * 86_400 + step * 86_400 / 16)
+    assert len(list(tmp_path.iterdir())) <= 17
+    first, _ = ArchiveReader(tmp_path).span()
+    assert first >= SECONDS + 399 * 20 + 3 * 86_400
+    archive.stop()
+
+
+def test_a_clock_that_is_wrong_for_a_moment_costs_little_of_the_past(tmp_path: Path, clock: Any) -> None:
+    archive = opened(tmp_path, days=90)
+    for day in range(0, 80, 5):
+        archive.write("default", 2, "lan", [heard(router_lsa(1, day), day * 86_400)], SECONDS)
+        archive.flush(SECONDS + day * 86_400)
+    before = len(list(tmp_path.iterdir()))
+    for now in (80 * 86_400 + 365 * 86_400, 80 * 86_400):  # next year, and back
+        archive.write("default", 2, "lan", [heard(router_lsa(2, now), now)], SECONDS)
+        archive.flush(SECONDS + now)
+    assert archive.stats.segments_removed <= 2 and len(list(tmp_path.iterdir())) == before
+    archive.stop()
+
+
+def test_what_is_held_does_not_grow_old_by_a_clock_set_forward(tmp_path: Path, clock: Any) -> None:
+    """A machine without a clock of its own: routers are heard before the time is known."""
+    archive = opened(tmp_path)
+    lsas = [router_lsa(n) for n in range(20)]
+    archive.write("default", 2, "lan", [heard(lsa, 1) for lsa in lsas], SECONDS)
+    archive.flush(SECONDS + 1, 1.0)
+    year = 365 * 86_400
+    fresh = router_lsa(0, 1)
+    archive.write("default", 2, "lan", [heard(fresh, year + 2, "refreshed")], SECONDS)
+    archive.flush(SECONDS + year + 2, 1.0)
+    assert archive.stats.clock_forward == 1
+    assert raws(tmp_path, year + 3) == sorted(lsa.raw for lsa in [fresh, *lsas[1:]])
+    assert raws(tmp_path, 2) == sorted(lsa.raw for lsa in lsas)
+    archive.flush(SECONDS + year + 3500, 3498.0)
+    assert len(raws(tmp_path, year + 3500)) == 20
+    assert raws(tmp_path, year + 3602) == []  # no older and no younger than it is
     archive.stop()
 
 
@@ -225,6 +260,22 @@ def test_too_much_waiting_is_counted_and_a_whole_database_repairs_it(
     archive.replace("default", 2, 0, "lan", [lsa.raw for lsa in lsas[1:]], SECONDS + 2)
     archive.flush(SECONDS + 2)
     assert raws(tmp_path, 2) == sorted(lsa.raw for lsa in lsas[1:])
+    archive.stop()
+
+
+def test_octets_that_wait_are_bounded_too(tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stuck disk, and whole databases every second: each counts as what it holds."""
+    lsas = [router_lsa(n) for n in range(10)]
+    monkeypatch.setattr(archivefile, "MAX_WAITING_OCTETS", 15 * len(lsas[0].raw))
+    archive = opened(tmp_path)
+    for second in (1, 2, 3):
+        archive.replace("default", 2, 0, "lan", [lsa.raw for lsa in lsas], SECONDS + second)
+    archive.write("default", 2, "lan", [heard(lsa, 4, "refreshed") for lsa in lsas], SECONDS)
+    assert len(archive._waiting) == 6 and archive.stats.records_lost == 7
+    archive.flush(SECONDS + 5)
+    assert len(raws(tmp_path, 5)) == 10
+    archive.replace("default", 2, 0, "lan", [lsa.raw for lsa in lsas] * 9, SECONDS + 6)
+    assert len(archive._waiting) == 1  # however big
     archive.stop()
 
 
