@@ -170,7 +170,8 @@ def same(ours: Entry, theirs: Entry) -> bool:
         return ours.route_type == theirs.route_type and all(not hop.gateway for hop in ours.hops)
     if (ours.route_type, ours.cost, ours.type2) != (theirs.route_type, theirs.cost, theirs.type2):
         return False
-    if theirs.area is not None and ours.area != theirs.area:
+    mixed = theirs.route_type == INTER and len(theirs.hops) > 1  # RFC 3509: summaries of several areas, either is right
+    if theirs.area is not None and ours.area != theirs.area and not mixed:
         return False
     if all(not hop.gateway for hop in (*ours.hops, *theirs.hops)):
         named = {hop.interface for hop in ours.hops} - {"-"}  # a host route has no interface of ours
