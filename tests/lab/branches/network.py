@@ -154,7 +154,7 @@ class Branches(CaseNetwork):
                 tables = {name: truth.table(self, name) for name in ROUTERS}
                 state: object = (tables, [self.sequences(name) for name in ROUTERS], self.v3_routes())
                 lacking: object = {name: missing for name in ROUTERS if (missing := wanted - set(tables[name]))}
-            except RuntimeError as error:  # a daemon does not answer yet
+            except (RuntimeError, ValueError) as error:  # a daemon does not answer yet, or not in JSON
                 lacking, state = str(error), None
             if lacking or state != before or not self.v3_converged():
                 before, since = state, time.monotonic()

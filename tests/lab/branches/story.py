@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from ospf.episodes import KINDS as ANOMALIES
+from ospf.wire import address_number
 from tests.lab.branches.network import HOSTS, HTTP, OTHER, ROUTERS, Branches, address, ends
 from tests.lab.cases import compare, truth
 from tests.lab.cases.casefile import LISTENER
@@ -257,8 +258,12 @@ class Story:
             for counter, value in counters.items()
             if value and counter in ("malformed", "lsas_refused", "syncs_failed", "auth_bad_digest", "lsas_unrecorded")
         }
-        expect(found, {})
         log = self.network.log("gateway").read_text(errors="replace")
+        # After kill -9 a router that has not missed us waits, and so do we: the second attempt follows 10 s later.
+        failed = [line for line in log.splitlines() if "sync_failed" in line]
+        expect([line for line in failed if "mon: " not in line], [])
+        found.pop("ospf2.syncs_failed", None)
+        expect((found, len(failed) <= 1), ({}, True))
         expect([line for line in log.splitlines() if "Traceback" in line or " ERROR " in line], [])
         return f"{components['topology']}"
 
@@ -318,7 +323,8 @@ class Story:
                     gateway = f"{hop['router']}?"
                 hops.add(Hop(interface, gateway))
             kind = KINDS[route["type"]]
-            found[route["prefix"]] = Entry(kind, route["cost"], route["type2_cost"] or 0, frozenset(hops))
+            area = address_number(route["area"]) if route["area"] is not None else None
+            found[route["prefix"]] = Entry(kind, route["cost"], route["type2_cost"] or 0, frozenset(hops), area)
         return found
 
     def _compare_tables(self) -> str:
