@@ -4,7 +4,9 @@ In order: an intact OSPF packet; not under our own router id; of the segment (22
 what comes to our own address may have been sent from anywhere and counts only if it comes from a neighbor: so
 neither a stranger nor a virtual link's packet that passes by disturbs); of the attachment's area; with proof of
 origin where keys are configured. The area is configured or that of the first packet believed: one segment, one
-area; where a border router speaks for several, each needs an attachment with its own `area`.
+area; where a border router speaks for several, each needs an attachment with its own `area`. An area that was not
+configured is given up for another one as soon as no neighbor of it is heard any more (a segment was moved to another
+area; a stray packet came first).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ class Admission:
         self.address = 0  # our own, 0 unknown
         self.stats = scrutiny.stats
         self.shown_key = ""
+        self._configured = area is not None
         self._router_id = router_id
         self._auth = auth
         self._segment = segment
@@ -60,7 +63,8 @@ class Admission:
         if packet.auth_type != AUTH_NONE:
             self.stats.authenticated += 1
             self.shown_key = describe(payload)
-        if self.area is not None and packet.area != self.area:
+        following = self._configured or bool(self._segment.neighbors)
+        if self.area not in (None, packet.area) and following:
             self.stats.wrong_area += 1
             self._scrutiny.other_area(packet.router_id, packet.area, self.area, now)
             return None
@@ -70,8 +74,7 @@ class Admission:
             self._count(refusal.cause)
             self._scrutiny.refused(packet.router_id, source, refusal, now)
             return None
-        if self.area is None:
-            self.area = packet.area
+        self.area = packet.area
         return packet, source
 
     def _count(self, cause: Cause) -> None:

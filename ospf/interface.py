@@ -63,7 +63,10 @@ class Segment:
     def hear(
         self, router_id: int, address: int, hello: Hello, auth_type: int, now: float
     ) -> tuple[Neighbor | None, bool]:
-        """Note a Hello; (the neighbor, is it new). None when the table is full."""
+        """Note a Hello; (the neighbor, is it new). None when the table is full, or when it names so many neighbors
+        itself that a table of such would fill the memory."""
+        if len(hello.neighbors) > MAX_NEIGHBORS:
+            return None, False
         if hello.designated_router:
             self._no_dr_since = None
         elif self._no_dr_since is None:

@@ -31,6 +31,7 @@ TTL of 255 that RFC 5082 demands.
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 from ospf.admission import Admission
 from ospf.auth import Authenticator, type_name
@@ -70,9 +71,7 @@ class Listener:
     of OSPF it speaks is its `dialect`.
     """
 
-    def __init__(
-        self, config: AttachConfig, now: float, *, boot_count: int = 0, dialect: Dialect = VERSION_2
-    ) -> None:
+    def __init__(self, config: AttachConfig, now: float, *, boot_count: int = 0, dialect: Dialect = VERSION_2) -> None:
         self.config = config
         self.router_id = config.router_id_number
         self.lsdb = Lsdb(config.area_number or 0, config.max_lsas, scope_of=dialect.flooding_scope)
@@ -134,7 +133,9 @@ class Listener:
         admitted = self._door.admit(ip_packet, now)
         if admitted is not None:
             packet, source = admitted
-            self.lsdb.area = packet.area
+            if packet.area != self.lsdb.area:  # nobody is left of the one before
+                self._note_gone(self.lsdb.vanish((), inf, now))
+                self.lsdb.area, self.synchronised = packet.area, False
             self._dispatch(packet, source, now)
 
     def packets_to_send(self, now: float) -> list[tuple[int, bytes]]:
@@ -160,6 +161,7 @@ class Listener:
             self._events.append(NeighborLost(neighbor.router_id, neighbor.address, now))
             if neighbor.router_id in self._adjacencies:
                 self._break_off(self._adjacencies[neighbor.router_id], "neighbor lost", now)
+            self._pace.forget(neighbor.router_id)
             self._evidence.deaf = not self._segment.neighbors
             if not self._evidence.deaf and self.mode == "burst" and self.synchronised:
                 # What the DR says of it may be flooded to nobody: RFC 2328 13.3 knows only neighbors from Exchange on.

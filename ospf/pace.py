@@ -76,6 +76,10 @@ class Pace:
         """How often a router failed us since the last success."""
         return self._failures.get(router_id, 0)
 
+    def forget(self, router_id: int) -> None:
+        """The router is gone."""
+        self._failures.pop(router_id, None)
+
     def rest(self, now: float) -> None:
         """No conversation for a while: the listener is leaving."""
         self._not_before = now + RETRY_SECONDS[1]

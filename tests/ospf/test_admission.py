@@ -89,3 +89,15 @@ def test_what_a_packet_shows_of_its_key_is_kept_for_a_person() -> None:
     made = door()
     made.admit(packet(key=KEY), 0.0)
     assert made.shown_key == " (key_id 7, 16 octets: md5)" and made.stats.authenticated == 1
+
+
+def test_a_stray_packet_of_another_area_binds_nobody() -> None:
+    made = door(None)
+    made._segment.neighbors.clear()
+    assert made.admit(packet(area=5), 0.0) is not None and made.area == 5
+    assert made.admit(packet(area=0), 0.0) is not None and made.area == 0
+    made._segment.hear(1, SOURCE, Hello(0xFFFFFF00, 10, 2, 1, 40, 0, 0), 0, 0.0)
+    assert made.admit(packet(area=5), 0.0) is None and made.area == 0
+    configured = door(0)
+    configured._segment.neighbors.clear()
+    assert configured.admit(packet(area=5), 0.0) is None and configured.area == 0

@@ -43,6 +43,12 @@ def test_the_neighbor_table_is_bounded() -> None:
     assert len(segment.neighbors) == MAX_NEIGHBORS
 
 
+def test_what_a_hello_lists_is_bounded() -> None:
+    segment = Segment("auto")
+    assert segment.hear(1, 101, hello(neighbors=tuple(range(MAX_NEIGHBORS + 1))), 0, 0.0) == (None, False)
+    assert segment.hear(1, 101, hello(neighbors=tuple(range(MAX_NEIGHBORS))), 0, 0.0)[1]
+
+
 def test_candidates_are_dr_then_bdr() -> None:
     segment = Segment("auto")
     segment.hear(1, 101, hello(dr=103, bdr=102), 0, 0.0)

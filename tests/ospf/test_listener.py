@@ -5,7 +5,7 @@ import pytest
 
 from ospf.config import AttachConfig
 from ospf.doubt import AUDIT_SECONDS, GRACE_SECONDS, OVERDUE_SECONDS, SILENCE_SECONDS
-from ospf.events import Event, LsdbChanged, NeighborLost, NeighborSeen, SyncFailed, Synchronised
+from ospf.events import Event, LsaHeard, LsdbChanged, NeighborLost, NeighborSeen, SyncFailed, Synchronised
 from ospf.listener import Listener
 from ospf.lsa import MAX_AGE, ExternalLsa, Lsa, NetworkLsa, RouterLink, RouterLsa, encode_lsa
 from ospf.neighbor import State
@@ -168,6 +168,36 @@ def test_other_areas_are_not_heard() -> None:
     listener = listen(area="0.0.0.0")
     listener.receive(router.hello(), 0.0)
     assert listener.stats.wrong_area == 1 and not listener.neighbors and not listener.packets_to_send(0.0)
+
+
+def test_a_segment_that_is_moved_to_another_area_is_followed() -> None:
+    """Unless an area is configured; and nothing of one area stays in the other's database."""
+    old, new = ModelRouter(R1, A1, database(), area=5), ModelRouter(R1, A1, [lsa(1), lsa(2)], area=6)
+    for area, expected in ((None, 6), ("0.0.0.5", 5)):
+        listener = synchronised(listen(area=area), old)
+        listener.record_lsas = True
+        listener.receive(new.hello(), 10.0)
+        assert (listener.area, listener.stats.wrong_area) == (5, 1)
+        listener.handle_timeout(45.0)
+        events(listener)
+        listener.receive(new.hello(), 50.0)
+        assert listener.area == expected
+        if area is None:
+            assert [e.area for e in events(listener) if isinstance(e, LsaHeard)] == [5] * len(database())
+            converse(listener, new, now=50.0)
+            assert listener.synchronised and listener.lsdb.area == 6 and contents(listener, 50.0) == {lsa(1), lsa(2)}
+
+
+def test_neighbors_without_end_leave_nothing_behind() -> None:
+    listener = listen(mode="full", network="point-to-point")
+    for number in range(200):
+        router = ModelRouter(0x0B000000 + number, A1 + number % 50, dead_interval=20)
+        listener.receive(router.hello(), number * 6.0)
+        listener.handle_timeout(number * 6.0)
+        events(listener)
+        listener.packets_to_send(number * 6.0)
+    assert listener.stats.syncs_failed > 50 and len(listener.neighbors) < 5
+    assert len(listener._pace._failures) < 5
 
 
 def test_every_single_packet_may_get_lost() -> None:

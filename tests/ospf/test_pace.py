@@ -44,3 +44,12 @@ def test_rest() -> None:
     pace = Pace(0.0)
     pace.rest(10.0)
     assert not pace.ready(60.0) and pace.ready(70.0)
+
+
+def test_failures_of_a_router_that_is_gone_are_forgotten() -> None:
+    pace = Pace(0.0)
+    for _ in range(2):
+        pace.failed(1, 0.0)
+    pace.failed(2, 0.0)
+    pace.forget(1)
+    assert (pace.failures(1), pace.failures(2)) == (0, 1)
