@@ -32,10 +32,11 @@ PROGRESS_SECONDS = 0.5
 PIPE_COLUMNS = 160  # width of tables that do not go to a terminal
 NOTHING = {  # what an empty answer means
     "events": ": nothing happened",
+    "topology": ": nothing changed between these times",
     "lsas": ": no LSA was heard in that time",
     "agents": ": no agent has reported; do their gateway = \"udp://...\" and our collect.ipfix agree?",
 }
-NEEDS_GATEWAY = "a store holds links, topologies, routes and events only: ask a running gateway"
+NEEDS_GATEWAY = "a store holds links, topologies, routes, events and LSAs only: ask a running gateway"
 AGO = re.compile(r"-\d+(?:\.\d+)?[smhd]")  # would look like an option
 
 Document = Any
@@ -135,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     routes = question("routes", "the routing table a router computed", fetch_routes)
     routes.add_argument("router", metavar="ROUTER", help="router id (of a gateway also name)")
     routes.add_argument("--at", metavar="T", help=f"as it was then: {moment}")
-    routes.add_argument("--prefix", metavar="P", help="only the route to this prefix")
+    routes.add_argument("--prefix", metavar="P", help="only the route to this prefix, or that of an address")
     routes.add_argument("--instance", metavar="I", help="of this OSPF instance")
     events = question("events", "what happened", fetch_events)
     events.add_argument("--since", metavar="TIME", help=f"only later ones: {moment}")
@@ -290,6 +291,8 @@ def fetch_topology(arguments: argparse.Namespace) -> Document:
 
 def replayed_topology(arguments: argparse.Namespace) -> Document:
     """A capture's topology; in real time a human sees every event when it happens."""
+    if arguments.store is not None:
+        raise GatewayError("--store: not together with --pcap FILE, which is asked instead")
     from gateway import history_tables, replaying
 
     def tell(event: Any) -> None:
@@ -350,7 +353,7 @@ def ask(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(document, indent=2))
     elif document:
-        console().print(picture(arguments, document))
+        show(picture(arguments, document))
     else:
         print(f"anemone: nothing found for `{arguments.verb}`{NOTHING.get(arguments.verb, '')}", file=sys.stderr)
     if getattr(arguments, "pcap", None) is not None and arguments.diff is None and not document["topologies"]:
@@ -382,6 +385,17 @@ def picture(arguments: argparse.Namespace, document: Document) -> Any:
     if arguments.verb in ("routes", "lsas"):
         return getattr(history_tables, arguments.verb)(document)
     return getattr(tables, arguments.verb)(document)
+
+
+def show(shown: Any) -> None:
+    """On a terminal as it is; in a pipe without the spaces that fill its columns up."""
+    screen = console()
+    if screen.is_terminal:
+        screen.print(shown)
+        return
+    with screen.capture() as capture:
+        screen.print(shown)
+    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def console() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,13 +13,15 @@ from gateway.query import NothingFound, QueryError
 from gateway.units import rfc3339
 from ospf.changes import prefix_row_text
 from ospf.past import Traffic, TrafficKey, type_name
-from ospf.paths import Paths
+from ospf.paths import Paths, Route
 from ospf.prefixes import EXT2, ROUTE_TYPE_NAMES
 from ospf.topology import Topology
 from ospf.v3.prefix import address6_text
 from ospf.wire import address_number, address_text
 
 MAIN = "default"
+ALL = "ask without a prefix to see all it has"
+SHOWN_INSIDE = 4  # prefixes within the one asked for
 
 
 def choose(topologies: Mapping[str, Topology], wanted: str | None, main: str | None = None) -> tuple[str, Topology]:
@@ -53,17 +56,18 @@ def prefix_texts(topology: Topology) -> list[str]:
 def routes(
     topology: Topology, paths: Paths, router: str, names: Names = NO_NAMES, prefix: str | None = None
 ) -> Document:
-    """The routing table that a router computed: what it reaches, how, at what cost."""
+    """The routing table that a router computed: what it reaches, how, at what cost.
+
+    `prefix` chooses one route; of an address without a route of its own (10.1.2.3/32) the one its packets take.
+    """
     number = address_number(router)
     if number not in topology.router_vertex:
         when = rfc3339(topology.time)
         raise NothingFound("router", f"no router {router} in the topology of {when}", "`anemone topology` lists them")
     texts = dict(zip(_row_keys(topology), prefix_texts(topology), strict=True))
+    table = {texts[_key(route.network), route.plen]: route for route in paths.table(number)}
     found = []
-    for route in paths.table(number):
-        text = texts[_key(route.network), route.plen]
-        if prefix is not None and text != prefix:
-            continue
+    for text, route in table.items() if prefix is None else [_chosen(router, table, prefix)]:
         found.append(
             {
                 "prefix": text,
@@ -75,8 +79,6 @@ def routes(
                 "next_hops": [_next_hop(topology, hop, names) for hop in route.next_hops],
             }
         )
-    if prefix is not None and not found:
-        raise NothingFound("prefix", f"{router} has no route to {prefix}", "ask without a prefix to see all it has")
     return {
         "router": router,
         "name": names.get(router, ""),
@@ -85,6 +87,26 @@ def routes(
         "time": rfc3339(topology.time),
         "routes": found,
     }
+
+
+def _chosen(router: str, table: Mapping[str, Route], prefix: str) -> tuple[str, Route]:
+    """The route to exactly this prefix; of an address, the longest one over it. NothingFound."""
+    if prefix in table:
+        return prefix, table[prefix]
+    wanted = ipaddress.ip_network(prefix)
+    held = [each for each in map(ipaddress.ip_network, table) if each.version == wanted.version]
+    if wanted.prefixlen == wanted.max_prefixlen:
+        over = [each for each in held if each.prefixlen <= wanted.prefixlen and wanted.network_address in each]
+        if over:
+            best = str(max(over, key=lambda each: each.prefixlen))
+            return best, table[best]
+        raise NothingFound("prefix", f"{router} has no route to {prefix}", ALL)
+    first, last = int(wanted.network_address), int(wanted.broadcast_address)
+    longer = (each for each in held if each.prefixlen > wanted.prefixlen)
+    inside = [str(each) for each in longer if first <= int(each.network_address) <= last]
+    more = f" and {len(inside) - SHOWN_INSIDE} more" if len(inside) > SHOWN_INSIDE else ""
+    remedy = f"within it: {', '.join(inside[:SHOWN_INSIDE])}{more}" if inside else ALL
+    raise NothingFound("prefix", f"{router} has no route to exactly {prefix}", remedy)
 
 
 def _row_keys(topology: Topology) -> list[tuple[Any, int]]:
@@ -128,7 +150,9 @@ def lsas(found: Mapping[TrafficKey, Traffic], names: Names = NO_NAMES) -> list[D
         }
         for key, row in found.items()
     ]
-    return sorted(documents, key=lambda d: (-d["lsas"], d["router"], d["type"], d["area"]))
+    return sorted(
+        documents, key=lambda d: (-d["lsas"], address_number(d["router"]), d["type"], d["instance"], d["area"])
+    )
 
 
 def select_events(

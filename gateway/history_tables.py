@@ -31,7 +31,8 @@ def routes(d: Document) -> RenderableType:
             cells = first if number == 0 else ("", "", "", "")
             table.add_row(*(plain(cell) for cell in (*cells, *_hop(hop))))
     name = f" {d['name']}" if d["name"] else ""
-    head = plain(f"{d['router']}{name}: {len(d['routes'])} prefixes, topology of {when(d['time'])} ({d['instance']})")
+    prefixes = units.counted(len(d["routes"]), "prefix", "prefixes")
+    head = plain(f"{d['router']}{name}: {prefixes}, topology of {when(d['time'])} ({d['instance']})")
     return Group(head, plain(""), table)
 
 
@@ -45,14 +46,16 @@ def _hop(hop: Document | None) -> tuple[str, str, str]:
 
 
 def lsas(documents: Sequence[Document]) -> RenderableType:
-    """LSA traffic by router and type, with the whole at the end."""
-    table = _table(("router", "type", "area"))
+    """LSA traffic by router and type (by instance too when there are several), with the whole at the end."""
+    several = len({d["instance"] for d in documents}) > 1
+    table = _table(("router", "type", "area", *(["instance"] if several else [])))
     for name in ("LSAs", *FATES, "octets"):
         table.add_column(name, justify="right", no_wrap=True)
     for d in documents:
         numbers = [plain(f"{d[name]:,}" if d[name] else "-") for name in ("lsas", *FATES)]
         table.add_row(
-            plain(f"{d['router']} {d['name']}".rstrip()), plain(d["type"]), plain(d["area"]), *numbers,
+            plain(f"{d['router']} {d['name']}".rstrip()), plain(d["type"]), plain(d["area"]),
+            *([plain(d["instance"])] if several else []), *numbers,
             plain(units.octets(d["octets"])),
         )  # fmt: skip
     return Group(table, plain(_shares(documents), "dim"))
@@ -62,7 +65,7 @@ def _shares(documents: Sequence[Document]) -> str:
     total = sum(d["lsas"] for d in documents)
     sums = {name: sum(d[name] for d in documents) for name in FATES}
     shares = ", ".join(f"{name} {units.percent(count / total)}" for name, count in sums.items() if count)
-    return f"{total:,} LSAs: {shares}" if total else "no LSAs"
+    return f"{units.counted(total, 'LSA')}: {shares}" if total else "no LSAs"
 
 
 def replayed(d: Document) -> RenderableType:
@@ -77,14 +80,18 @@ def replayed(d: Document) -> RenderableType:
             parts.append(plain(f"{len(events) - SHOWN_EVENTS:,} earlier events: --json lists them", "dim"))
     packets, ospf = d["packets"], d["ospf"]
     held = ", ".join(
-        f"area {each['area']}{'' if each['version'] == 2 else ' (v3)'}: {each['lsas']} LSAs" for each in d["databases"]
+        f"area {each['area']}{'' if each['version'] == 2 else ' (v3)'}: {units.counted(each['lsas'], 'LSA')}"
+        for each in d["databases"]
     )
     span = f"{when(d['first'])} to {when(d['last'])}" if d["first"] else ""
-    parts.append(plain(f"{packets['packets']:,} packets, {span}, {packets['ospf']:,} of OSPF; {held}", "dim"))
+    parts.append(
+        plain(f"{units.counted(packets['packets'], 'packet')}, {span}, {packets['ospf']:,} of OSPF; {held}", "dim")
+    )
     parts.append(plain(_shares(d["lsas"]), "dim"))
     refused = ospf.get("malformed", 0) + ospf.get("lsas_refused", 0)
     if refused:
-        parts.append(plain(f"{refused:,} packets or LSAs refused, one for: {d['last_refusal']}", "yellow"))
+        what = "1 packet or LSA refused:" if refused == 1 else f"{refused:,} packets or LSAs refused, one for:"
+        parts.append(plain(f"{what} {d['last_refusal']}", "yellow"))
     if packets["unread_version"]:
         parts.append(plain(f"{packets['unread_version']:,} packets of OSPFv3, which is not read yet", "yellow"))
     if not d["topologies"]:

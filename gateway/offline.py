@@ -43,10 +43,19 @@ def routes(
 ) -> Document:
     """As `/api/routes`; the router goes by its id."""
     past = past_of(store)
-    number = query.router_id("ROUTER", router)
+    number = router_id(router)
     chosen = None if prefix is None else query.prefix("--prefix", prefix)
     name, found = history_api.choose(past.topologies(_moment(past, "--at", at, now)), instance)
     return history_api.routes(found, Paths(found), number, api.NO_NAMES, chosen) | {"instance": name}
+
+
+def router_id(text: str) -> str:
+    """A dotted router id; an archive has no names. QueryError."""
+    try:
+        return query.router_id("ROUTER", text)
+    except query.QueryError as error:
+        remedy = "a store has no names: `anemone topology --store` lists the ids"
+        raise query.QueryError(error.field, f"{text[:40]!r} is no router id", remedy) from None
 
 
 def events(

@@ -110,7 +110,7 @@ class Past:
             first, last = self._reader().span()
         except (OspfError, GatewayError):
             return "there is no archive of LSAs (ospf.archive_octets, --store)"
-        return f"the archive holds {rfc3339(first)} to {rfc3339(last)}, and an hour more of what nobody refreshed"
+        return f"the archive begins at {rfc3339(first)} and ends at {rfc3339(last)}; LSAs last an hour beyond that"
 
     def _reader(self) -> ArchiveReader:
         if self._archive is None:

@@ -234,8 +234,9 @@ def topology(d: Document) -> RenderableType:
     """Routers with their links; prefixes are counted, --json lists them."""
     facts = _pairs(
         [
-            ("version", f"{d['version']} since {when(d['time'])}"),
+            ("version", f"{d['version']} of {when(d['time'])}"),
             *_area_facts(d),
+            *_other_instances(d),
             ("routers, networks", f"{len(d['routers'])}, {len(d['networks'])}"),
             ("links, prefixes", f"{len(d['links'])}, {len(d['prefixes'])} (--json lists the prefixes)"),
         ]
@@ -278,6 +279,11 @@ def _area_facts(d: Document) -> list[tuple[str, str]]:
         borders = ", ".join(d["unseen_borders"][:8])
         found.append(("not seen", f"further areas of {borders}: nothing is attached there"))
     return found
+
+
+def _other_instances(d: Document) -> list[tuple[str, str]]:
+    others = [name for name in d.get("instances", ()) if name != d["instance"]]
+    return [("also", f"{', '.join(others)}: ask with --instance")] if others else []
 
 
 def events(documents: Sequence[Document]) -> RenderableType:

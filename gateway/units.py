@@ -42,6 +42,11 @@ def percent(share: float | None) -> str:
     return f"{share * 100:.1f} %" if 0 < share < 0.0995 else f"{share * 100:.0f} %"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """`1 packet`, `1,200 packets`."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def duration(seconds: float) -> str:
     """`12 s`, `4 min 05 s`, `1 h 02 min`, `3 d 04 h`."""
     whole = max(0, int(seconds))

@@ -97,7 +97,7 @@ def test_questions(run: Run, url: str, verb: list[str], word: str) -> None:
         (["links", "--at", "now-2h"], "nothing found"),
         (["path", "10.1.0.10", "10.1.0.11"], "share a link"),
         (["events", "--since", "now"], "nothing found"),
-        (["topology", "--diff", "now-1m", "now"], "nothing found"),
+        (["topology", "--diff", "now-1m", "now"], "nothing changed"),
         (["topology", "--at", "-3h"], "no topology is known as of"),
         (["topology", "--area", "9"], "area 0.0.0.9 is not seen"),
         (["routes", "10.9.9.9"], "no router 10.9.9.9"),
@@ -138,6 +138,7 @@ def test_nothing_as_json_is_still_a_document(run: Run, url: str) -> None:
         (["topology", "--diff", "-1h", "now", "--area", "0"], "not together with --diff"),
         (["topology", "--pcap", __file__], "not a capture"),
         (["topology", "--pcap", "/none"], "No such file"),
+        (["topology", "--pcap", LAN, "--store", "x"], "not together with --pcap"),
         (["topology", "--area", "x"], "not an area"),
         (["routes", "north", "--prefix", "10.1.0.1/8"], "not a prefix"),
         (["lsas", "--since", "-1h"], "no archive of LSAs"),
@@ -215,6 +216,7 @@ def test_a_missing_store_is_2(run: Run, tmp_path: Path) -> None:
 def test_the_past_is_read_from_a_state_directory(run: Run, state: Path) -> None:
     store = ("--store", str(state))
     assert "10.0.0.0/30" in run("routes", "1.1.1.1", *store).out
+    assert "a store has no names" in run("routes", "north", *store).err
     assert {link["cost"] for link in json.loads(run("topology", *store, "--json").out)["links"]} == {20}
     archive = next((state / "ospf-archive").iterdir())
     at = "2025-11-21T21:20:50Z"
@@ -226,7 +228,7 @@ def test_the_past_is_read_from_a_state_directory(run: Run, state: Path) -> None:
     for verb in (["topology"], ["routes", "1.1.1.1"], ["events"], ["lsas"]):
         assert run(*verb, "--store", "/none").code == 2
     never = run("topology", "--at", "2020-01-01T00:00:00Z", *store)
-    assert never.code == 1 and "the archive holds 2025-11-21T21:20:00Z to" in never.err
+    assert never.code == 1 and "the archive begins at 2025-11-21T21:20:00Z" in never.err
 
 
 def test_how_far_reading_is_shown_where_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +248,11 @@ def test_a_capture_in_real_time_tells_events_as_they_come(run: Run, monkeypatch:
     monkeypatch.setattr("gateway.replaying.run.__kwdefaults__", unhurried)
     shown = run("topology", "--pcap", LAN, "--real-time")
     assert shown.out.startswith("2026-11-21 20:07:31Z  neighbor seen    10.98.0.1  at 10.98.0.1\n")
+
+
+def test_a_pipe_gets_no_spaces_at_the_ends(run: Run) -> None:
+    lines = run("topology", "--pcap", LAN).out.splitlines()
+    assert len(lines) > 20 and not [line for line in lines if line != line.rstrip()]
 
 
 def test_a_torn_capture_shows_what_is_whole_and_says_so(run: Run, tmp_path: Path) -> None:

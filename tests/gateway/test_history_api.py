@@ -45,6 +45,21 @@ def test_equal_costs_are_side_by_side() -> None:
     assert len({hop["link"] for hop in hops}) == 2
 
 
+def test_a_prefix_is_asked_for_exactly_an_address_by_what_it_takes() -> None:
+    def prefixes(prefix: str) -> list[str]:
+        return [route["prefix"] for route in routes("10.255.0.3", prefix)["routes"]]
+
+    assert prefixes("10.4.0.0/24") == prefixes("10.4.0.77/32") == ["10.4.0.0/24"]
+    assert prefixes("192.0.2.1/32") == ["0.0.0.0/0"]
+    with pytest.raises(NothingFound, match=r"no route to exactly 10\.4\.0\.0/16; within it: 10\.4\.0\.0/24$"):
+        prefixes("10.4.0.0/16")
+    with pytest.raises(NothingFound, match=r"10\.0\.0\.0/8; within it: (\S+, ){3}\S+ and \d+ more"):
+        prefixes("10.0.0.0/8")
+    for none in ("10.4.0.0/25", "2001:db8::1/128"):
+        with pytest.raises(NothingFound, match="ask without a prefix"):
+            prefixes(none)
+
+
 def test_what_is_not_there_is_said() -> None:
     with pytest.raises(NothingFound, match=r"no router 10\.9\.9\.9"):
         routes("10.9.9.9")
@@ -76,6 +91,8 @@ def test_lsa_traffic_is_told_busiest_first() -> None:
     first, second = api.lsas(found, fake.NAMES)
     assert (first["router"], first["name"], first["type"], first["lsas"]) == ("10.255.0.1", "north", "router", 5)
     assert first["duplicate"] == 3 and second["type"] == "external" and second["area"] == "0.0.0.0"
+    alike = {key._replace(router=0x0AFF0000 + n): Traffic(added=1) for n in (10, 9, 100)}
+    assert [d["router"] for d in api.lsas(alike)] == ["10.255.0.9", "10.255.0.10", "10.255.0.100"]
 
 
 def test_choice_of_events() -> None:

@@ -48,6 +48,16 @@ def test_lsa_traffic_with_its_shares() -> None:
     assert "4 LSAs: " in shown and "refreshed 75 %" in shown and "duplicate 25 %" in shown
 
 
+def test_lsa_traffic_of_several_instances_is_told_apart() -> None:
+    key = TrafficKey(DomainKey("default", 2), 0, 0x0AFF0001, 1)
+    one = {key: Traffic(added=1)}
+    assert "1 LSA: added" in text(history_tables.lsas(history_api.lsas(one)))
+    assert "instance" not in text(history_tables.lsas(history_api.lsas(one)))
+    both = one | {key._replace(domain=DomainKey("default", 3), type=0x2001): Traffic(added=1)}
+    shown = text(history_tables.lsas(history_api.lsas(both)))
+    assert "instance" in shown and "default/v3" in shown
+
+
 def test_a_capture() -> None:
     d = replaying.topology(LAN)
     shown = text(history_tables.replayed(d))

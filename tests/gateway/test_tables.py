@@ -32,7 +32,9 @@ def every_picture(published: fake.Published) -> dict[str, RenderableType]:
         "agents": tables.agents(api.agents(published)),
         "matrix": tables.matrix(api.matrix(published)),
         "path": tables.path(path),
-        "topology": tables.topology(network_api.topology(published.topology, fake.NAMES)),
+        "topology": tables.topology(
+            network_api.topology(published.topology, fake.NAMES) | {"instances": ["default", "default/v3"]}
+        ),
         "events": tables.events(api.events(published)),
         "status": tables.status(api.status(published, "9.9")),
     }
@@ -49,7 +51,7 @@ def every_picture(published: fake.Published) -> dict[str, RenderableType]:
         ("agents", ["silent", "6 min 40 s ago", "10.0.100.2"]),
         ("matrix", ["10.255.0.1", "10.255.0.4", "92.0 Mbit/s"]),
         ("path", ["enters at 10.255.0.1 north", "10.4.0.0/24 (intra)", "33 %", "10.255.0.4 west"]),
-        ("topology", ["version", "7 since 2026-11-21 19:40:00Z", "10.255.0.3 east", "transit", "stub"]),
+        ("topology", ["version", "7 of 2026-11-21 19:40:00Z", "10.255.0.3 east", "default/v3: ask with --instance"]),
         ("events", ["2026-11-21 19:45:00Z", "link down", "10.255.0.1:10.0.0.5"]),
         ("status", ["1 h 02 min", "15 of 15 links up", "2 of 3 live", "sequence lost", "kernel dropped"]),
     ],

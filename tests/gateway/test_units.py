@@ -58,3 +58,8 @@ def test_times_are_utc_rfc_3339() -> None:
     assert units.rfc3339(1_795_290_600.25) == "2026-11-21T19:50:00.250Z"
     assert units.rfc3339(1_795_290_600.9999) == "2026-11-21T19:50:01Z"
     assert units.clock(1_795_290_600.9) == "2026-11-21 19:50:00Z"
+
+
+def test_one_is_one() -> None:
+    assert [units.counted(n, "LSA") for n in (0, 1, 1200)] == ["0 LSAs", "1 LSA", "1,200 LSAs"]
+    assert [units.counted(n, "prefix", "prefixes") for n in (1, 2)] == ["1 prefix", "2 prefixes"]
