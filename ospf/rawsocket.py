@@ -36,7 +36,8 @@ from ospf.packets import (
 )
 from ospf.wire import address_text, mask_length
 
-BATCH_PACKETS = 1024  # per receive(), so that a flood cannot hold the caller for ever
+# Per receive(), so that a flood cannot hold the caller: 3,500 AS-external LSAs take a quarter of a second.
+BATCH_PACKETS, BATCH_OCTETS = 1024, 128 << 10
 PACKET_OCTETS = 65536
 MAX_PEERS = 4096
 SIOCGIFADDR, SIOCGIFFLAGS, SIOCGIFMTU = 0x8915, 0x8913, 0x8921
@@ -169,9 +170,10 @@ class RawAttachment:
         return self._socket.fileno()
 
     def receive(self) -> list[bytes]:
-        """IP packets waiting, at most BATCH_PACKETS."""
+        """IP packets waiting, at most BATCH_PACKETS or a little over BATCH_OCTETS."""
         packets: list[bytes] = []
-        while len(packets) < BATCH_PACKETS:
+        octets = 0
+        while len(packets) < BATCH_PACKETS and octets < BATCH_OCTETS:
             try:
                 data, ancillary, _, sender = self._socket.recvmsg(PACKET_OCTETS, _ANCILLARY_OCTETS)
             except (BlockingIOError, InterruptedError):
@@ -183,6 +185,7 @@ class RawAttachment:
                 if level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
                     self.stats.kernel_dropped = struct.unpack("=I", value[:4])[0]
             packets.append(self._whole(data, ancillary, sender))
+            octets += len(data)
         self.stats.received += len(packets)
         return packets
 
@@ -268,9 +271,10 @@ class UdpAttachment:
         return self._socket.fileno()
 
     def receive(self) -> list[bytes]:
-        """IP packets waiting, at most BATCH_PACKETS."""
+        """IP packets waiting, at most BATCH_PACKETS or a little over BATCH_OCTETS."""
         packets: list[bytes] = []
-        while len(packets) < BATCH_PACKETS:
+        octets = 0
+        while len(packets) < BATCH_PACKETS and octets < BATCH_OCTETS:
             try:
                 data, peer = self._socket.recvfrom(PACKET_OCTETS)
             except (BlockingIOError, InterruptedError):
@@ -278,6 +282,7 @@ class UdpAttachment:
             except OSError:
                 self.stats.receive_failed += 1  # ECONNREFUSED of an earlier send: a peer went away
                 continue
+            octets += len(data)
             if self._learn(data, peer):
                 packets.append(data)
         self.stats.received += len(packets)
