@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.complaints import Complaints
+from gateway.complaints import Budget, Complaints
 from gateway.config import Ospf
 from gateway.errors import GatewayError
 from gateway.pipeline import Pipeline
@@ -50,6 +50,7 @@ class _Attachment:
         self._owner = owner
         self.timer: Any = None
         self.silence: Any = None
+        self.lines = Budget()
 
     def plug(self, link: Any) -> None:
         """Hear and speak through this socket from now on."""
@@ -244,7 +245,10 @@ class Attachments:
             elif name != "LsaHeard":
                 said = told(event)
                 level = logging.WARNING if isinstance(event, AuthenticationFailed | SyncFailed) else logging.INFO
-                log.log(level, "%s: %s %s: %s", one.config.interface, said.kind, said.subject, said.detail)
+                words = f"{one.config.interface}: {said.kind} {said.subject}: {said.detail}"
+                line = one.lines.say(words, now)
+                if line:
+                    log.log(level, line)
             for watcher in self._watchers:
                 watcher.hear(event, one.where, offset)
         if one.listener.boot_count > self._boots and self._keep_boots is not None:  # its counter is used up

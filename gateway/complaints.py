@@ -35,3 +35,24 @@ class Complaints:
         more = f" ({known.suppressed} more since)" if known.suppressed else ""
         self._causes[cause] = _Cause(now)
         return text + more
+
+
+class Budget:
+    """So many lines a minute for what the network may bring by the thousand; the rest is counted and told with a later
+    one. Time is an argument."""
+
+    def __init__(self, lines: int = 100, interval: float = INTERVAL) -> None:
+        self._lines, self._interval = lines, interval
+        self._since: float | None = None
+        self._said = self._suppressed = 0
+
+    def say(self, text: str, now: float) -> str | None:
+        """The line to log, or None when this minute's are used up."""
+        if self._since is None or abs(now - self._since) >= self._interval:
+            self._since, self._said = now, 0
+        if self._said >= self._lines:
+            self._suppressed += 1
+            return None
+        self._said += 1
+        more, self._suppressed = self._suppressed, 0
+        return f"{text} ({more} lines left out before)" if more else text

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+from gateway.complaints import Budget
 from gateway.published import Event as Told
 from ospf.anomalies import Anomalies
 from ospf.archivefile import ArchiveFile
@@ -118,6 +119,7 @@ class Watch:
         self._watches: dict[DomainKey, Anomalies] = {}
         self._listeners: dict[DomainKey, dict[str, Listener]] = {}
         self._own: dict[DomainKey, set[int]] = {}
+        self._lines = Budget()
 
     def attached(self, where: Where, listener: Listener, now: float, offset: float) -> None:
         key = where.domain
@@ -161,7 +163,9 @@ class Watch:
     def _drain(self, key: DomainKey, watch: Anomalies, offset: float) -> None:
         before = "" if key.instance == "default" else f"{key.instance}/"
         while (found := watch.next_event()) is not None:
-            log.warning("%s: %s%s: %s", found.kind, before, found.subject, found.detail)
+            line = self._lines.say(f"{found.kind}: {before}{found.subject}: {found.detail}", found.time)
+            if line:  # the event is told in any case
+                log.warning(line)
             self._tell(Told(found.time + offset, found.kind, before + found.subject, found.detail))
 
     def stats(self) -> Mapping[str, Mapping[str, float]]:

@@ -19,6 +19,7 @@ from gateway.watches import Watch
 from ospf.config import AttachConfig
 from ospf.domain import CUT_SECONDS, DomainKey
 from ospf.events import LsaHeard, NeighborSeen
+from ospf.packets import ALL_SPF_ROUTERS, Hello, build_ip_packet, encode_packet
 from ospf.topology import build_topology
 from tests.gateway.small import diamond_lsas, rid
 from tests.gateway.test_udp import free_port
@@ -251,4 +252,21 @@ def test_what_a_restarting_router_said_holds_until_its_grace_period_is_over() ->
     assert after is not None and after.version == held.version + 1 and not after.links.up.all()
     reactor.advance(5 * LOOK)
     assert pipeline.history.current is after and attachments.failures == 0
+    attachments.stop()
+
+
+def test_hellos_of_ever_new_routers_do_not_fill_the_log(caplog) -> None:
+    caplog.set_level("INFO")
+    ospf = Ospf((AttachConfig(f"udp://127.0.0.1:{free_port()}", mode="passive"),))
+    watch = Watch(ospf.anomalies, lambda event: None)
+    attachments = Attachments(Reactor(), ospf, Pipeline(parse({}), 0.0), [watch])
+    attachments.start()
+    (one,) = attachments._all
+    now = time.monotonic()
+    for number in range(1000):
+        hello = Hello(0xFFFFFF00, number % 9 + 1, 2, 1, 1, 0, 0)
+        packet = encode_packet(hello, router_id=number + 1, area=0)
+        one.listener.receive(build_ip_packet(0x0A000001, ALL_SPF_ROUTERS, packet), now)
+        attachments.turn(one, now)
+    assert 150 < len(caplog.records) < 220  # of the attachment, and of the anomalies
     attachments.stop()

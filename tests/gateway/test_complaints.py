@@ -1,4 +1,4 @@
-from gateway.complaints import INTERVAL, MAX_CAUSES, Complaints
+from gateway.complaints import INTERVAL, MAX_CAUSES, Budget, Complaints
 
 
 def test_once_per_cause_and_minute_and_the_rest_is_told() -> None:
@@ -15,3 +15,11 @@ def test_causes_are_bounded() -> None:
     for n in range(3 * MAX_CAUSES):
         complaints.say(str(n), "x", float(n))
     assert len(complaints._causes) == MAX_CAUSES
+
+
+def test_a_budget_of_lines_a_minute() -> None:
+    budget = Budget(lines=2)
+    assert [budget.say(text, 10.0) for text in "abcd"] == ["a", "b", None, None]
+    assert budget.say("e", 69.9) is None
+    assert [budget.say(text, 70.0) for text in "fg"] == ["f (3 lines left out before)", "g"]
+    assert budget.say("h", 5.0) == "h"  # the clock was set back
