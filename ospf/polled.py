@@ -40,6 +40,7 @@ AS_LSDB: Oid = (*OSPF_MIB, 19, 1, 7)
 COLUMNS = (AREA_ID, AREA_IMPORT, LSDB, EXT_LSDB, AS_LSDB)  # to walk, in this order
 IMPORT_EXTERNAL = 1  # ospfImportAsExtern
 AS_SCOPE = -1  # in place of an area id
+MAX_AREAS = 1000  # of one router, ever; more is a broken agent
 AS_TYPES = (5, 11)
 
 Value = bytes | int
@@ -56,7 +57,7 @@ class PolledStats:
     rows_unknown: int = 0  # no column of ours
     rows_malformed: int = 0  # an index or a value that is none, an LSA that does not decode
     rows_mismatched: int = 0  # an LSA other than the index says
-    rows_refused: int = 0  # above max_lsas
+    rows_refused: int = 0  # above max_lsas or MAX_AREAS
     lsas_decoded: int = 0  # new to us; the rest was as before
     lsas_replaced: int = 0  # by an older instance
     max_age: int = 0  # flushed, waiting to be acknowledged everywhere
@@ -130,11 +131,15 @@ class PolledDatabases:
         index = oid[len(column) :]
         if column == LSDB:
             area, key = _number(index[:4], 4), _key(index[4:])
+            if not self._has_room(area):
+                return
             here.imports.setdefault(area, True)
         elif column in (EXT_LSDB, AS_LSDB):
             area, key = AS_SCOPE, _key(index)
         else:
             area = _number(index, 4)
+            if not self._has_room(area):
+                return
             if column == AREA_IMPORT:
                 here.imports[area] = value == IMPORT_EXTERNAL
             else:
@@ -147,6 +152,13 @@ class PolledDatabases:
             return
         here.lsas[area, key] = None
         here.lsas[area, key] = self._lsa(area, key, value)
+
+    def _has_room(self, area: int) -> bool:
+        known, here = self.databases, self._round.imports
+        if area in known or area in here or len(here.keys() - known.keys()) + len(known) < MAX_AREAS:
+            return True
+        self.stats.rows_refused += 1
+        return False
 
     def _lsa(self, area: int, key: Key, value: Value) -> Lsa | None:
         if not isinstance(value, bytes):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ospf import polled as polled_module
 from ospf.lsa import MAX_AGE, Lsa, with_age
 from ospf.polled import AREA_ID, AREA_IMPORT, AS_LSDB, EXT_LSDB, LSDB, ROUTER_ID, Oid, PolledDatabases, Value
 from tests.ospf.heard import external_lsa, instance, router_lsa
@@ -161,6 +162,15 @@ def test_an_agent_without_an_area_table() -> None:
     polled = PolledDatabases()
     polled.take([(ROUTER_ID, b"\x0a\0\0\1"), row(ONE, 3), row(EXTERNAL)], 0.0)
     assert texts(polled, 3) == [(1, 0), (5, 0)]
+
+
+def test_an_agent_with_ever_new_areas_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polled_module, "MAX_AREAS", 5)
+    polled = PolledDatabases()
+    for first in range(0, 40, 4):
+        polled.take([*group(0, *range(first, first + 4)), row(ONE, first + 1)], first * 60.0)
+    assert sorted(polled.databases) == [0, 1, 2, 3, 4] and polled.stats.rows_refused > 50
+    assert texts(polled, 1, 2400.0) == []
 
 
 def test_the_ceiling() -> None:
