@@ -9,7 +9,8 @@ Left out, because nobody depends on a listener: MinLSArrival (every intact newer
 flooding, hence retransmission lists. A flushed LSA stays as a tombstone for a minute so that a late copy
 of an older instance cannot raise it again; a tombstone at the last sequence number is dropped at once,
 since its originator goes on with the first one (12.1.6). An originator that has seen its flush through also begins
-with the first number again (FRR and BIRD do): an instance born after the flush is no late copy.
+with the first number again (FRR and BIRD do, a second after the flush): an instance born after the flushed one is no
+late copy, and is taken as soon as routers let go of the flushed one themselves.
 
 The database may hold 100,000 LSAs of which a few change per second, so nothing that happens often costs more than
 what changed: an entry changes in place, its timer is put off only when it rings (most LSAs are refreshed long before),
@@ -42,7 +43,8 @@ from ospf.lsa import (
 
 MAX_LSAS = 100_000
 TOMBSTONE_SECONDS = 60.0
-BORN_LATER_SECONDS = 1.0  # ages are whole seconds; routers, too, hold the flushed LSA until it is acknowledged
+BORN_LATER_SECONDS = 1.5  # two instances closer than that cannot be told apart by ages in whole seconds
+FLUSHING_SECONDS = 0.5  # routers, too, hold a flushed LSA until all have acknowledged it, and refuse a new beginning
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 
 
@@ -82,6 +84,7 @@ class _Entry(Struct, gc=False):
     due: float  # when the live LSA reaches MaxAge, or the tombstone goes
     timer: float  # when its item in the heap rings, at or before `due`
     live: bool
+    born: float  # when the last live instance was originated, by its age
 
 
 class Lsdb:
@@ -196,7 +199,7 @@ class Lsdb:
             return None
         self.stats.installed += 1
         self.stats.added += 1
-        self._entries[key] = entry = _Entry(key, lsa, now, inf, inf, False)
+        self._entries[key] = entry = _Entry(key, lsa, now, inf, inf, False, now)
         self._order = None
         self._hold(entry, lsa, now)
         return LsdbChange(key, ADDED, now, None, lsa)
@@ -206,6 +209,7 @@ class Lsdb:
         self._all = None
         entry.lsa, entry.received, entry.live = lsa, now, True
         header = lsa.header
+        entry.born = now - plain_age(header)
         self._set_due(entry, inf if header.age & DO_NOT_AGE else now + MAX_AGE - plain_age(header))
 
     def _bury(self, entry: _Entry, lsa: Lsa, now: float) -> LsdbChange | None:
@@ -300,8 +304,10 @@ def _key_of(entry: _Entry) -> Key:
 def _order(header: LsaHeader, entry: _Entry, now: float) -> int:
     """As `is_newer`, against what is held; RFC 2328 13.1: the copy's age counts as it is now."""
     held = entry.lsa.header
-    if not entry.live and plain_age(header) < MAX_AGE and now - plain_age(header) > entry.received + BORN_LATER_SECONDS:
-        return 1
+    if not entry.live and now - entry.received >= FLUSHING_SECONDS:
+        age = plain_age(header)
+        if age < MAX_AGE and now - age > entry.born + BORN_LATER_SECONDS:
+            return 1
     if header.sequence != held.sequence:
         return 1 if header.sequence > held.sequence else -1
     return is_newer_aged(header, plain_age(header), held, _age(entry, now))

@@ -22,7 +22,7 @@ from ospf.lsa import (
     plain_age,
     with_age,
 )
-from ospf.lsdb import ADDED, BORN_LATER_SECONDS, CHANGED, REMOVED, TOMBSTONE_SECONDS, Lsdb, LsdbChange
+from ospf.lsdb import ADDED, BORN_LATER_SECONDS, CHANGED, FLUSHING_SECONDS, REMOVED, TOMBSTONE_SECONDS, Lsdb, LsdbChange
 
 
 def lsa(router: int = 1, sequence: int = 1, metric: int = 1, age: int = 0, options: int = 2) -> Lsa:
@@ -111,10 +111,10 @@ def test_an_originator_may_begin_anew_after_its_flush() -> None:
     assert kinds(lsdb, lsa(sequence=INITIAL_SEQUENCE, age=MAX_AGE), now=110.0) == [REMOVED]
     reborn = lsa(sequence=INITIAL_SEQUENCE, age=1)
     assert kinds(lsdb, reborn, now=110.1) == [None]  # no router has seen the flush through by then
-    late_copies = [lsa(sequence=INITIAL_SEQUENCE, age=age) for age in (2, 12, 13)]
-    assert kinds(lsdb, *late_copies, now=112.9) == [None, None, None]
-    assert lsdb.wants(reborn.header, 112.9)
-    assert kinds(lsdb, reborn, now=112.9) == [ADDED]
+    late_copies = [lsa(sequence=INITIAL_SEQUENCE, age=age) for age in (10, 11, 12)]
+    assert kinds(lsdb, *late_copies, now=111.0) == [None, None, None]
+    assert lsdb.wants(reborn.header, 111.0)
+    assert kinds(lsdb, reborn, now=111.0) == [ADDED]
     assert kinds(lsdb, lsa(sequence=INITIAL_SEQUENCE, age=15), now=114.0) == [None]
 
 
@@ -284,6 +284,7 @@ class SlowLsdb:
     def __init__(self, max_lsas: int) -> None:
         self.max_lsas = max_lsas
         self.held: dict[Key, tuple[Lsa, float, bool]] = {}  # the LSA, when it came, does it live
+        self.born: dict[Key, float] = {}  # the last live one
 
     def age(self, key: Key, now: float) -> int:
         held, received, _ = self.held[key]
@@ -305,12 +306,16 @@ class SlowLsdb:
             if dead or len(self.held) >= self.max_lsas:
                 return None
             self.held[key] = (lsa, now, True)
+            self.born[key] = now - plain_age(lsa.header)
             return ADDED, None, lsa
         held, received, live = self.held[key]
-        anew = not live and not dead and now - plain_age(lsa.header) > received + BORN_LATER_SECONDS
+        later = now - plain_age(lsa.header) > self.born[key] + BORN_LATER_SECONDS
+        anew = not live and not dead and later and now - received >= FLUSHING_SECONDS
         if not anew and is_newer(lsa.header, replace(held.header, age=self.age(key, now))) <= 0:
             return None
         self.held[key] = (lsa, now, not dead)
+        if not dead:
+            self.born[key] = now - plain_age(lsa.header)
         if dead and lsa.header.sequence == MAX_SEQUENCE:
             del self.held[key]
         if dead:
