@@ -252,6 +252,10 @@ class Forwarding:
                     _, kept = routes.own.find(current[rest], router[pending[rest]], self.topology.n_vertices)
                     alone = (kept > 0) & (other.kind == NO_ROUTE)
                     other.kind[alone], other.cost[alone] = EXT2, 0.0
+                if len(routes.aimed_key):
+                    sent, _ = routes.aimed(current[rest], router[pending[rest]])
+                    sent = sent[other.kind[sent] == NO_ROUTE]
+                    other.kind[sent], other.cost[sent] = EXT2, 0.0
                 choice.kind[rest], choice.cost[rest], choice.metric2[rest] = other.kind, other.cost, other.metric2
             found.kind[pending], found.cost[pending] = choice.kind, choice.cost
             found.metric2[pending], found.depth[pending] = choice.metric2, depth

@@ -308,7 +308,10 @@ class Routes:
             # see is not hidden.
             hidden &= (self.row_hidden[row] == HIDDEN_INTRA) | ~self.in_backbone[at_router]
             hidden &= ~np.isin(node, node[self.row_intra[row]])
-            np.copyto(key, self.row_hidden[row] * RANK + self.row_cost[row], where=hidden)
+            # One outside a backbone that we see has nothing but what is in its areas to tell.
+            outlying = (self.backbone < len(self.area_id) - 1) & ~self.in_backbone[at_router]
+            veil = np.where(outlying, HIDDEN_INTRA, self.row_hidden[row])
+            np.copyto(key, veil * RANK + self.row_cost[row], where=hidden)
         asbr = subject >= self.prefixes
         if asbr.any():
             self._within_area_first(key, node, area, said, hidden, asbr)

@@ -30,6 +30,7 @@ from tests.model.section16 import (
 NORMAL, STUB_AREA, NSSA = 0, 1, 2
 COSTS = (1, 2, 2, 3, 5, 10, 10, 65535)
 FIRST_ROUTER, FIRST_LINK, FIRST_LAN, FIRST_STUB = 0x01010100, 0x0A000000, 0x0A800000, 0xC0A80000
+FIRST_MULTIPOINT = 0x0A200000
 
 
 def masked(plen: int) -> int:

@@ -18,7 +18,7 @@ P2P, TRANSIT, STUB, VIRTUAL = 1, 2, 3, 4
 FLAG_B, FLAG_E, FLAG_V = 1, 2, 4
 INTRA, INTER, EXT1, EXT2 = 0, 1, 2, 3
 MAX_AGE, LS_INFINITY = 3600, 0xFFFFFF
-OPTION_E, OPTION_P = 0x02, 0x08
+OPTION_E, OPTION_P, OPTION_DN = 0x02, 0x08, 0x80
 
 Prefix = tuple[int, int]  # network, length
 Hop = tuple[str, int]
@@ -35,6 +35,7 @@ class Entry:
     type2: int
     hops: Hops
     area: int = 0  # of the path: intra- and inter-area routes, ASBRs
+    forwarding: frozenset[int] = frozenset()  # forwarding addresses on subnets the router itself is on
 
 
 @dataclass
@@ -110,11 +111,23 @@ class RoutingTable:
     """What the router `root` computes from the databases of the areas it is in."""
 
     def __init__(
-        self, root: int, databases: Mapping[int, Sequence[Lsa]], *, rfc1583: bool = False, rfc3509: bool = True
+        self,
+        root: int,
+        databases: Mapping[int, Sequence[Lsa]],
+        *,
+        rfc1583: bool = False,
+        rfc3509: bool = True,
+        ranges: Mapping[int, Sequence[Prefix]] | None = None,  # area -> ranges its border routers are told of
     ) -> None:
         self.root, self.rfc1583, self.rfc3509 = root, rfc1583, rfc3509
         everywhere = {area: Database(area, lsas) for area, lsas in databases.items()}
         self.areas = {area: db for area, db in everywhere.items() if root in db.routers}
+        self.ranges = ranges or {}
+        self.edge = any(  # a provider's, RFC 4577 4.2.5.1: it ignores what another one marked
+            lsa.header.advertising_router == root and lsa.header.type in (3, 5, 7) and lsa.header.options & OPTION_DN
+            for lsas in databases.values()
+            for lsa in lsas
+        )
         self.trees: dict[int, Tree] = {}
         self.routes: dict[Prefix, Entry] = {}
         self.asbrs: dict[int, list[Entry]] = {}  # candidates; 16.4.1 chooses
@@ -122,6 +135,8 @@ class RoutingTable:
             self.trees[area] = self._tree(area)
         for area in sorted(self.areas):
             self._intra(area)
+        if self._is_border():
+            self._discard()
         for area in self._summary_areas():
             self._inter(area)
         for area in sorted(self.areas):
@@ -203,6 +218,21 @@ class RoutingTable:
         elif new.cost == old.cost:
             self.routes[prefix] = replace(old, hops=old.hops | new.hops)
 
+    def _discard(self) -> None:
+        """11.1, 12.4.3: a range is active when a component of it is reached in its area; what is not known is dropped.
+
+        The cost is that of the farthest component, as it is announced. 16.2 (3) follows: intra-area routes come first.
+        """
+        for area in self.areas:
+            for network, plen in self.ranges.get(area, ()):
+                costs = [
+                    entry.cost
+                    for prefix, entry in self.routes.items()
+                    if entry.area == area and prefix[1] >= plen and covers((network, plen), prefix[0])
+                ]
+                if costs:
+                    self.routes[network, plen] = Entry(INTRA, max(costs), 0, frozenset(), area)
+
     # 16.2
 
     def _summary_areas(self) -> list[int]:
@@ -219,6 +249,8 @@ class RoutingTable:
         for lsa, body in db.summaries:
             border: Vertex = ("router", lsa.header.advertising_router)
             if body.metric >= LS_INFINITY or border[1] == self.root:  # (1), (2)
+                continue
+            if lsa.header.type == 3 and self._is_marked(lsa):
                 continue
             if border not in tree.cost or not db.routers[border[1]].flags & FLAG_B:  # (4)
                 continue
@@ -242,6 +274,8 @@ class RoutingTable:
         for lsa, body in db.summaries:
             border: Vertex = ("router", lsa.header.advertising_router)
             if body.metric >= LS_INFINITY or border[1] == self.root or border not in tree.cost:
+                continue
+            if lsa.header.type == 3 and self._is_marked(lsa):
                 continue
             if lsa.header.type == 4:
                 self._transit_asbr(lsa.header.link_state_id, tree.cost[border] + body.metric, tree.hops[border])
@@ -275,7 +309,7 @@ class RoutingTable:
         chosen: dict[Prefix, tuple[tuple[int, ...], Entry]] = {}
         for lsa, body, area in self._visible_externals():
             router = lsa.header.advertising_router
-            if body.metric >= LS_INFINITY or router == self.root:  # (1), (2)
+            if body.metric >= LS_INFINITY or router == self.root or self._is_marked(lsa):  # (1), (2)
                 continue
             prefix = (lsa.header.link_state_id & body.mask, length_of(body.mask))
             path = self._asbr(router, area)
@@ -283,12 +317,16 @@ class RoutingTable:
                 continue
             if area is not None and prefix == (0, 0) and self._is_border() and not lsa.header.options & OPTION_P:
                 continue  # RFC 3101 2.5 (3)
+            near = False
             if body.forwarding_address:
                 if self._has_address(body.forwarding_address):  # nowhere in the RFC; FRR and BIRD agree
                     continue
                 path = self._forwarding(body.forwarding_address, inside, area)
                 if path is None:
                     continue
+                near = not path.hops or any(hop[1] == 0 for hop in path.hops)
+                owner = self._owner(body.forwarding_address)
+                path = replace(path, hops=frozenset((hop[0], hop[1] or owner) for hop in path.hops))
             if prefix in inside:  # (6) (a)
                 continue
             entry = Entry(
@@ -296,18 +334,29 @@ class RoutingTable:
                 path.cost if body.type2 else path.cost + body.metric,
                 body.metric if body.type2 else 0,
                 path.hops,
+                forwarding=frozenset([body.forwarding_address] if near else []),
             )
-            rank = (entry.kind, entry.type2, self._preference(path), entry.cost)  # (6) (b)-(d)
+            order = 1 if area is None else 0 if lsa.header.options & OPTION_P else 2  # RFC 3101 2.5 (6) (e)
+            rank = (entry.kind, entry.type2, self._preference(path), entry.cost, order)  # (6) (b)-(d)
             if prefix not in chosen or rank < chosen[prefix][0]:
                 chosen[prefix] = (rank, entry)
             elif rank == chosen[prefix][0]:
                 old = chosen[prefix][1]
-                chosen[prefix] = (rank, replace(old, hops=old.hops | entry.hops))
+                forwarding = old.forwarding | entry.forwarding
+                chosen[prefix] = (rank, replace(old, hops=old.hops | entry.hops, forwarding=forwarding))
         self.routes.update({prefix: entry for prefix, (_, entry) in chosen.items()})
 
     def _has_address(self, address: int) -> bool:
         mine = [db.routers[self.root].links for db in self.areas.values()]
         return any(link.link_data == address and link.type in (P2P, TRANSIT) for links in mine for link in links)
+
+    def _owner(self, address: int) -> int:
+        """The router of an interface on a network that the root is on too: 16.4 (3) makes it the next hop; else 0."""
+        for db in self.areas.values():
+            for router, body in db.routers.items():
+                if any(link.type == TRANSIT and link.link_data == address for link in body.links):
+                    return router
+        return 0
 
     def _visible_externals(self) -> Iterator[tuple[Lsa, ExternalLsa, int | None]]:
         """Type 5 once, though every normal area's database holds it; type 7 with its NSSA."""
@@ -319,6 +368,9 @@ class RoutingTable:
                 elif db.takes_externals and (key := lsa.key[1:]) not in seen:
                     seen.add(key)
                     yield lsa, body, None
+
+    def _is_marked(self, lsa: Lsa) -> bool:
+        return self.edge and bool(lsa.header.options & OPTION_DN)
 
     def _is_border(self) -> bool:
         return any(db.routers[self.root].flags & FLAG_B for db in self.areas.values())
