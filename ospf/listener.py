@@ -370,6 +370,8 @@ class Listener:
         for peer in candidates:
             if peer.router_id in self._adjacencies:
                 continue
+            if self.router_id in peer.hello.neighbors:
+                self._greet(peer)  # it holds us from a former life, perhaps Full: 1-way (RFC 2328 10.5), then begin
             hello = self._segment.own_hello(peer, ())
             self._adjacencies[peer.router_id] = Adjacency(
                 self.router_id,

@@ -523,6 +523,15 @@ def test_full_mode_begins_anew_when_the_router_forgot_us() -> None:
     assert router.state == "full" and listener.stats.syncs == 2
 
 
+@pytest.mark.parametrize("mode", ["burst", "full"])
+def test_after_a_crash_the_router_that_still_holds_us_is_told_first(mode: str) -> None:
+    router = ModelRouter(R1, A1, database())
+    router.peer_id, router.state = 0x000000FF, "full"  # we died without a word and are back
+    listener = listen(mode=mode)
+    run_until(listener, router, now=0.0, end=15.0)  # its Hello comes at 10
+    assert listener.synchronised and listener.stats.syncs_failed == 0
+
+
 def test_leave() -> None:
     router = ModelRouter(R1, A1, database())
     listener = listen(mode="full")
