@@ -52,7 +52,7 @@ class Border(NamedTuple):
     """A router that calls itself an area border router."""
 
     router: int
-    area_known: bool  # False: it is in one area we see only, so another one of its areas nobody is attached to
+    area_known: bool  # False: one of its areas nobody is attached to (`ospf.borders`)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from ospf.areas import (
     AreaGraph,
     Border,
 )
+from ospf.borders import borders, ends_within
 from ospf.columns import ORIGIN, LsaColumns, external_numbers, newest, read_columns, summary_numbers
 from ospf.graph import Inside, Placed, build_inside, company, pieces, readings
 from ospf.links import ADDRESS, MAX_LINK_METRIC, STUB_NETWORK, STUB_PLEN, EdgeTable, LinkTable
@@ -165,7 +166,7 @@ def assemble(
         offers=offers,
         asbr_offers=asbrs,
         alive=alive,
-        borders=_borders(routers, placed),
+        borders=_borders(routers, placed, backbone, offers, prefixes),
         stub_routers=_stub_routers(insides),
         counted=counted,
         memory=Memory(instance, areas, rows, memory.te, links, prefixes, offers, asbrs),
@@ -332,15 +333,18 @@ def _owners(links: LinkTable) -> dict[int, tuple[int, int]]:
     return {address: (vertex, row) for row, (address, vertex) in enumerate(columns) if address}
 
 
-def _borders(routers: I8, placed: Sequence[Placed]) -> tuple[Border, ...]:
-    """Border routers; one that we see in one area only has another that nobody is attached to."""
-    areas_of = np.zeros(len(routers), dtype=np.int64)
+def _borders(
+    routers: I8, placed: Sequence[Placed], backbone: int, offers: OfferTable, prefixes: PrefixTable
+) -> tuple[Border, ...]:
+    member = np.zeros((len(routers), len(placed)), dtype=np.bool_)
     border = np.zeros(len(routers), dtype=np.bool_)
     for area in placed:
         at = area.vertices[: len(area.inside.routers)]
-        areas_of[at] += 1
+        member[at, area.index] = True
         border[at] |= area.inside.flags & FLAG_B > 0
-    return tuple(Border(int(routers[i]), bool(areas_of[i] > 1)) for i in np.flatnonzero(border).tolist())
+    plen = prefixes.plen.astype(np.int64)
+    ends = ends_within(prefixes.network.astype(np.int64), plen)
+    return borders(routers, border, member, backbone, offers, plen, ends)
 
 
 def _stub_routers(insides: Sequence[Inside]) -> frozenset[int]:

@@ -28,16 +28,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ospf.areas import BACKBONE, NOT_VIRTUAL, NSSA, UNSEEN_TRANSIT, AreaDatabase, AreaGraph, Border, Options
+from ospf.borders import borders, ends_within6
 from ospf.links import EdgeTable
 from ospf.linktable import believed
 from ospf.lsa import Lsa
-from ospf.offers import AS_WIDE, INTER, INTRA, OFFER_DN
+from ospf.offers import AS_WIDE, INTER, INTRA, OFFER_DN, OfferTable
 from ospf.topology import Topology, TopologyStats
 from ospf.v3.announcements import Announcements, PrefixKey, read_announcements, read_externals
 from ospf.v3.area import Inside, Interface, Network, build_inside
 from ospf.v3.lsa import FLAG_B, FLAG_E, FLAG_V, INTRA_AREA_PREFIX, NETWORK, ROUTER
-from ospf.v3.prefix import ADDRESS_BITS, prefix6_text
-from ospf.v3.prefixes import BorderRoute, Offer, Surroundings, build_tables, external_offers
+from ospf.v3.prefix import ADDRESS_BITS, joined, prefix6_text
+from ospf.v3.prefixes import BorderRoute, Offer, PrefixTable6, Surroundings, build_tables, external_offers
 from ospf.v3.rows import Placed, RowKey, Rows, add_external, external_row, interface_row, place_areas, stub_row, wide
 from ospf.wire import address_text
 
@@ -175,7 +176,7 @@ class _Build:
             ),
             offers=offers,
             asbr_offers=asbr_offers,
-            borders=self._borders(),
+            borders=self._borders(backbone, offers, prefixes),
             stub_routers=frozenset().union(*(inside.stub_routers for inside in self.insides)),
             options=options,
             insides=self.insides,
@@ -215,15 +216,17 @@ class _Build:
             if flags & FLAG_B
         )
 
-    def _borders(self) -> tuple[Border, ...]:
-        areas: dict[int, int] = {}
-        calls_itself: set[int] = set()
-        for inside in self.insides:
+    def _borders(self, backbone: int, offers: OfferTable, prefixes: PrefixTable6) -> tuple[Border, ...]:
+        member = np.zeros((len(self.routers), len(self.insides)), dtype=np.bool_)
+        calls_itself = np.zeros(len(self.routers), dtype=np.bool_)
+        for index, inside in enumerate(self.insides):
             for router, flags in zip(inside.routers, inside.flags, strict=True):
-                areas[router] = areas.get(router, 0) + 1
-                if flags & FLAG_B:
-                    calls_itself.add(router)
-        return tuple(Border(router, areas[router] > 1) for router in sorted(calls_itself))
+                member[self.vertex[router], index] = True
+                calls_itself[self.vertex[router]] |= bool(flags & FLAG_B)
+        plen = prefixes.plen.astype(np.int64)
+        ends = ends_within6([joined(*halves) for halves in prefixes.network], plen.tolist())
+        routers = np.array(self.routers, dtype=np.int64)
+        return borders(routers, calls_itself, member, backbone, offers, plen, ends)
 
     def _stub_rows(self, area: Placed, said: Announcements) -> dict[tuple[int, PrefixKey], RowKey]:
         """(router, prefix) -> row of each stub network; subnets and link-local addresses of the interfaces noted."""

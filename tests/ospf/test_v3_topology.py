@@ -177,6 +177,14 @@ def test_an_area_nobody_is_attached_to_is_known_by_its_border() -> None:
     assert "3:v3external" not in rows(topology)
 
 
+def test_a_summary_that_no_area_seen_explains_is_of_another_area() -> None:
+    backbone, area1 = TWO_AREAS[0], TWO_AREAS[1]
+    more = [*backbone, summary("2001:db8:4::/64", 2, 11)]
+    assert build(more, area1).borders == (Border(2, False),)
+    within = [*backbone, summary("2001:db8::/44", 2, 11)]  # a range over 2001:db8:3::/64
+    assert build(within, area1).borders == (Border(2, True),)
+
+
 def test_summaries_of_who_is_no_border_are_counted() -> None:
     topology = build([router(1, p2p(1, 2, 1)), router(2, p2p(1, 1, 1)), summary("2001:db8::/64", 2, 1)])
     assert topology.stats.no_border == 1
