@@ -38,17 +38,19 @@ def borders(
 def _of_areas_unseen(member: Flags, backbone: int, offers: OfferTable, plen: I8, ends: I8) -> I8:
     """The routers that tell of a prefix which none of the areas we see them in explains."""
     row_of = np.repeat(np.arange(len(plen)), np.diff(offers.start))
-    inside = offers.kind == INTRA
-    found = np.zeros((len(plen) + 1, member.shape[1]), dtype=np.int32)
-    found[row_of[inside] + 1, offers.area[inside]] = 1
-    upto = found.cumsum(axis=0, dtype=np.int32)  # [P + 1, A] prefixes of the area before a row
     told = np.flatnonzero((offers.kind == INTER) & (plen[row_of] > 0))
     if backbone >= 0:  # into other areas a border router of the backbone also tells what the backbone tells
         told = told[(offers.area[told] == backbone) | ~member[offers.vertex[told], backbone]]
     rows, vertex = row_of[told], offers.vertex[told].astype(np.int64)
-    explained = (upto[ends[rows]] > upto[rows]) & member[vertex]
-    explained[np.arange(len(told)), offers.area[told]] = False
-    unseen: I8 = np.unique(vertex[~explained.any(axis=1)])
+    explained = np.zeros(len(told), dtype=np.bool_)
+    inside = offers.kind == INTRA
+    for area, of_it in enumerate(member.T):
+        here = np.flatnonzero(of_it[vertex] & ~explained & (offers.area[told] != area))
+        found = np.zeros(len(plen) + 1, dtype=np.int64)
+        found[row_of[inside & (offers.area == area)] + 1] = 1
+        upto = found.cumsum()  # [P + 1] prefixes of the area before a row
+        explained[here] = upto[ends[rows[here]]] > upto[rows[here]]
+    unseen: I8 = np.unique(vertex[~explained])
     return unseen
 
 
