@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +115,18 @@ class Attachments:
         self._look: Any = None
         self.domains: dict[DomainKey, Domain] = {}
         self._all: list[_Attachment] = []
+        interfaces = [(attach.instance, attach.version, attach.interface) for attach in config.attach]
         for number, given in enumerate(config.attach):
             attach = _with_keys(given)
+            name = attach.interface
+            if interfaces.count(interfaces[number]) > 1:  # one segment of several areas
+                name += f" area {attach.area}"
             key = DomainKey(attach.instance, attach.version)
             speak = listener3 if attach.version == 3 else Listener
             listener = speak(attach, time.monotonic(), boot_count=boot_count)
             listener.record_lsas = bool(watchers)
-            self._all.append(_Attachment(self, attach, Where(number, attach.interface, key), listener))
-            self.add_source(key, Source(listener.lsdb))
+            self._all.append(_Attachment(self, attach, Where(number, name, key), listener))
+            self.add_source(key, Source(listener.lsdb, whole=partial(getattr, listener, "synchronised")))
         self._cuts: dict[DomainKey, Any] = {}
         self._held: dict[DomainKey, frozenset[int]] = {}  # routers whose words the last version kept: they restarted
         self._complaints = Complaints()

@@ -184,8 +184,12 @@ def parse(tree: dict[str, Any], where: str = "configuration") -> GatewayConfig:
 def _attachments(where: str, ospf: Ospf) -> None:
     """Each segment once, and router ids that are router ids."""
     segments = [(one.interface, one.version, one.instance_id) for one in ospf.attach]
-    if len(set(segments)) < len(segments):
-        raise ConfigError(f"{where}: ospf.attach: {max(segments, key=segments.count)[0]!r} is given twice")
+    areas = [(*segment, one.area_number) for segment, one in zip(segments, ospf.attach, strict=True)]
+    if len(set(areas)) < len(areas):
+        raise ConfigError(f"{where}: ospf.attach: {max(areas, key=areas.count)[0]!r} is given twice")
+    for segment, one in zip(segments, ospf.attach, strict=True):
+        if segments.count(segment) > 1 and one.area is None:
+            raise ConfigError(f"{where}: ospf.attach: {one.interface!r} is given twice: set area in each of them")
     polled = [(one.router, one.port, one.instance, one.context) for one in ospf.poll]
     if len(set(polled)) < len(polled):
         raise ConfigError(f"{where}: ospf.poll: {max(polled, key=polled.count)[0]!r} is given twice")

@@ -2,7 +2,8 @@
 
 Several attachments of one area see one database: the newest instance of every LSA counts (RFC 2328 13.1). Area-scope
 LSAs of different areas never mix; AS-scope LSAs are left where they were heard, `build_domain` takes the newest. What
-was polled over SNMP stands in only for areas in which nothing is attached. Instances never mix, even where router ids
+was polled over SNMP stands in only for areas in which no attachment holds the whole database: until then (a passive one
+never knows) what it heard is taken where it is newer. Instances never mix, even where router ids
 and prefixes overlap: each has its own `Domain`, its own versions and its own history.
 """
 
@@ -39,14 +40,15 @@ class DomainKey(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A database somebody keeps up to date."""
+    """A database somebody keeps up to date; `whole` tells whether it is complete by now."""
 
     lsdb: Lsdb
     polled: bool = False
+    whole: Callable[[], bool] = lambda: True
 
 
 def area_databases(sources: Iterable[Source], now: float) -> list[AreaDatabase]:
-    """One database per area, ascending; polled ones only for areas without an attached one that holds LSAs."""
+    """One database per area, ascending; polled ones only for areas without an attached one that is whole."""
     by_area: dict[int, list[Source]] = {}
     for source in sources:
         if len(source.lsdb):
@@ -54,10 +56,8 @@ def area_databases(sources: Iterable[Source], now: float) -> list[AreaDatabase]:
     found = []
     for area, here in sorted(by_area.items()):
         attached = [source for source in here if not source.polled]
-        chosen = attached or here
-        found.append(
-            AreaDatabase(area, _merged([s.lsdb for s in chosen], now), "attached" if attached else "polled")
-        )
+        chosen = attached if any(source.whole() for source in attached) else here
+        found.append(AreaDatabase(area, _merged([s.lsdb for s in chosen], now), "attached" if attached else "polled"))
     return found
 
 

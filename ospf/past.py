@@ -9,7 +9,7 @@ OSPFScan tells: how much of the LSA traffic of a router and a type refreshed, ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -82,7 +82,8 @@ class Rebuild:
                 by_area.setdefault(stream.area, []).append((stream, lsas))
         self._decoded = decoded
         return {
-            key: [_merged(area, by_area[area]) for area in sorted(by_area)] for key, by_area in sorted(groups.items())
+            key: [_merged(area, by_area[area], databases.unsettled) for area in sorted(by_area)]
+            for key, by_area in sorted(groups.items())
         }
 
     def topologies(
@@ -122,10 +123,12 @@ class Rebuild:
         return lsa
 
 
-def _merged(area: int, sources: list[tuple[Stream, list[Lsa]]]) -> AreaDatabase:
-    attached = [lsas for stream, lsas in sources if not stream.source.startswith(POLLED)]
+def _merged(area: int, sources: list[tuple[Stream, list[Lsa]]], unsettled: Container[Stream]) -> AreaDatabase:
+    """As `ospf.domain`: what was polled stands in until an attachment holds the whole database."""
+    attached = [(stream, lsas) for stream, lsas in sources if not stream.source.startswith(POLLED)]
     name = "attached" if attached else "polled"
-    chosen = attached or [lsas for _, lsas in sources]
+    whole = any(stream._replace(area=0) not in unsettled for stream, _ in attached)
+    chosen = [lsas for _, lsas in (attached if whole else sources)]
     if len(chosen) == 1:
         return AreaDatabase(area, tuple(sorted(chosen[0], key=_order)), name)
     newest: dict[Key, Lsa] = {}

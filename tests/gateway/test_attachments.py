@@ -270,3 +270,11 @@ def test_hellos_of_ever_new_routers_do_not_fill_the_log(caplog) -> None:
         attachments.turn(one, now)
     assert 150 < len(caplog.records) < 220  # of the attachment, and of the anomalies
     attachments.stop()
+
+
+def test_one_segment_of_two_areas_is_two_attachments_with_names_of_their_own() -> None:
+    both = [{"interface": "lan", "area": area} for area in ("0.0.0.1", "0.0.0.2")]
+    ospf = parse({"ospf": {"attach": [*both, {"interface": "lan", "version": 3}, {"interface": "wan"}]}}).ospf
+    attachments = Attachments(Reactor(), ospf, Pipeline(parse({}), 0.0))
+    names = [one.where.interface for one in attachments._all]
+    assert names == ["lan area 0.0.0.1", "lan area 0.0.0.2", "lan", "wan"]

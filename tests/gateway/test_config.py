@@ -121,6 +121,7 @@ def test_safe_defaults() -> None:
         ({"state_dir": ""}, "state_dir"),
         ({"names": {"10.0.0.1": "a\nb"}}, "printable"),
         ({"ospf": {"attach": [{"interface": "a"}, {"interface": "a"}]}}, "given twice"),
+        ({"ospf": {"attach": [{"interface": "a", "area": "0.0.0.1"}, {"interface": "a"}]}}, "twice: set area in each"),
         ({"ospf": {"vendor": "acme"}}, "ospf.vendor: .*'frr'"),
         ({"ospf": {"vendor_of": {"r1": "frr"}}}, "ospf.vendor_of.r1: .* no router id"),
         ({"ospf": {"max_paths_of": {"10.0.0.1": -1}}}, "ospf.max_paths_of"),

@@ -29,6 +29,7 @@ def test_an_area_nobody_is_attached_to_is_seen_as_it_was_polled(tmp_path) -> Non
     reactor, pipeline = Reactor(), Pipeline(parse({}), 0.0)
     attachments = Attachments(reactor, Ospf((AttachConfig("udp://127.0.0.1:1"),)), pipeline)
     fill(attachments, 0, 0, [router_lsa(1)])
+    attachments._all[0].listener.synchronised = True
     archivist = Archivist(ArchiveFile(tmp_path))
     archivist.start()
     watch = Watch(AnomalyConfig(), pipeline.note)

@@ -43,6 +43,18 @@ def test_what_was_polled_stands_in_only_where_nothing_is_attached() -> None:
     assert area_databases([*sources, Source(database(0))], 1.0)[0].source == "polled"
 
 
+def test_what_a_passive_attachment_heard_does_not_hide_what_was_polled() -> None:
+    """It never knows whether it has everything, and its first LSA is no topology of an area."""
+    synchronised = False
+    heard = Source(database(0, router_lsa(1, 3)), whole=lambda: synchronised)
+    polled = Source(database(0, router_lsa(1, 2), router_lsa(5)), polled=True)
+    (found,) = area_databases([heard, polled], 1.0)
+    assert found.source == "attached" and set(found.lsas) == {router_lsa(1, 3), router_lsa(5)}
+    synchronised = True
+    (found,) = area_databases([heard, polled], 1.0)
+    assert set(found.lsas) == {router_lsa(1, 3)}
+
+
 def fake_build(databases, **arguments):
     return SimpleNamespace(databases=databases, **arguments)
 

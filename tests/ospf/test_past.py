@@ -171,6 +171,9 @@ def test_polled_databases_stand_in_only_where_nothing_is_attached() -> None:
         held.apply(at(1, lsa))
     (area,) = Rebuild().areas(held, T + 1)[MAIN]
     assert area.source == "attached" and {lsa.header.sequence for lsa in area.lsas} == {INITIAL_SEQUENCE}
+    held.unsettled[STREAM._replace(area=0)] = START  # it was still on its way: the newest of either counts
+    (area,) = Rebuild().areas(held, T + 1)[MAIN]
+    assert area.source == "attached" and {lsa.header.sequence for lsa in area.lsas} == {INITIAL_SEQUENCE + 5}
 
 
 def test_what_cannot_be_read_is_counted() -> None:
