@@ -16,7 +16,6 @@ Vendors differ in which next hops they keep when there are more than they can ho
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -119,8 +118,7 @@ class Forwarding:
                 pending, current, at = pending[left], current[left], at[left]
             if len(routes.aimed_key) and len(pending):
                 sent, choice = routes.aimed(current, at)
-                hidden = np.zeros(len(pending), dtype=np.bool_)
-                several |= self._ways(replace(choice, hidden=hidden), pending, at, parts, direct=True)
+                several |= self._ways(choice, pending, at, parts, direct=True)
                 left = np.setdiff1d(np.arange(len(pending)), sent)
                 far[pending[sent]] = True
                 pending, current, at = pending[left], current[left], at[left]

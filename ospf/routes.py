@@ -278,7 +278,11 @@ class Routes:
         row = self.aimed_row[place[at]]
         found, match = self._resolve(self.row_match[row], router[at])
         address = whole(self.topology.offers.forwarding[row])
-        ways = replace(found, node=at[found.node], prefix=match[found.node], forwarding=address[found.node])
+        hidden = np.zeros(len(prefix), dtype=np.bool_)
+        hidden[at[found.hidden]] = True
+        ways = replace(
+            found, hidden=hidden, node=at[found.node], prefix=match[found.node], forwarding=address[found.node]
+        )
         return at[found.kind != NO_ROUTE], ways
 
     # RFC 2328 16.1 - 16.3

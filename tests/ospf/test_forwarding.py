@@ -100,6 +100,32 @@ def test_a_circle_of_two_tables_ends_where_it_begins() -> None:
     assert table.fraction.tolist() == [1.0, 1.0] and sorted(table.egress < 0) == [False, True]
 
 
+def test_towards_an_address_in_an_area_that_nobody_is_attached_to() -> None:
+    areas = three_areas()
+    areas[0][1] = router(R2, p2p(R1, "10.0.12.2", 10), flags=B | E)  # R2 redistributes towards a host behind R4
+    areas[1][1] = router(R2, p2p(R3, "10.1.23.2", 10), flags=B | E)
+    areas[0].append(external("10.9.0.0/16", R2, 7, forward="10.4.0.9"))
+    del areas[2]
+    paths = Paths(domain(areas))
+    t = paths.topology
+    sources, row = np.array([t.router_vertex[ip(R2)]]), np.array([t.prefixes.row(*net("10.9.0.0/16"))])
+    found = paths.hops(sources, row, np.array([-1]))
+    assert found.vertex.tolist() == sources.tolist() and found.egress.tolist() == [-1]  # it ends there, unseen
+    assert found.fraction.tolist() == [1.0]
+    assert paths.reachable(sources, row).all() and paths.matrix(sources, row).reachable.all()
+
+
+def test_what_is_redistributed_towards_an_address_is_reachable() -> None:
+    areas = three_areas()
+    areas[0][0] = router(R1, p2p(R2, "10.0.12.1", 10), flags=B | E)
+    areas[1][0] = router(R1, p2p(R3, "10.1.13.1", 10), flags=B | E)
+    areas[0].append(external("10.9.0.0/16", R1, 7, forward="10.3.0.9"))
+    paths = Paths(domain(areas))
+    sources, row = np.array([0]), np.array([paths.topology.prefixes.row(*net("10.9.0.0/16"))])
+    assert shares(paths.topology, R1, "10.9.0.0/16")[f"{R1}:10.1.13.1"] == 1.0
+    assert paths.reachable(sources, row).all() and paths.matrix(sources, row).reachable.all()
+
+
 def test_a_redistributing_router_keeps_what_it_gets() -> None:
     t = build_topology([
         router(R1, p2p(R2, "10.0.0.1", 10), flags=E), router(R2, p2p(R1, "10.0.0.2", 10), flags=E),
