@@ -144,9 +144,7 @@ def _order(lsa: Lsa) -> Key:
     return lsa.key
 
 
-def _restarting(
-    key: DomainKey, databases: Databases, areas: Iterable[AreaDatabase], at: float
-) -> dict[int, float]:
+def _restarting(key: DomainKey, databases: Databases, areas: Iterable[AreaDatabase], at: float) -> dict[int, float]:
     """Routers that announced a graceful restart (RFC 3623), and until when (seconds since 1970)."""
     received = {
         held.raw: held.received / 1000
@@ -278,4 +276,3 @@ def traffic(items: Iterable[Item], into: dict[TrafficKey, Traffic] | None = None
         setattr(row, name, getattr(row, name) + 1)
         row.octets += len(raw)
     return found
-
