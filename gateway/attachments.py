@@ -148,6 +148,7 @@ class Attachments:
                 one.plug(_open(one.config))
             except OspfError as error:
                 raise GatewayError(f"ospf.attach: {error}") from error
+        for one in self._all:  # all or none: what begins in the archive ends what was known
             now = time.monotonic()
             for watcher in self._watchers:
                 watcher.attached(one.where, one.listener, now, time.time() - now)

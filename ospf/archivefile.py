@@ -135,6 +135,7 @@ class ArchiveFile:
         self._writing = threading.Lock()  # of everything else
         self._file: BinaryIO | None = None
         self._writer = SegmentWriter()
+        self._resumed = False  # an earlier run's segment goes on; what it held stands until something is heard
         self._opened = 0  # ms
         self._last = 0  # ms, the newest record's
         self._flushed = 0  # ms
@@ -286,6 +287,8 @@ class ArchiveFile:
             self._new_segment(max(now, self._databases.time))
         run: list[Item] = []
         for item in items:
+            if self._resumed:
+                self._snapshot(self._last)
             try:
                 if item.time < self._last - CLOCK_BACK_MS:
                     self._write_run(run)
@@ -302,7 +305,7 @@ class ArchiveFile:
             self._new_segment(max(now, self._last))
         elif self._writer.length >= self._segment_octets:
             self._new_segment(self._last)
-        elif self._writer.due_for_snapshot:
+        elif self._writer.due_for_snapshot and not self._resumed:
             self._snapshot(self._last)
         if self.stats.segments != self._pruned:
             self._pruned = self.stats.segments
@@ -327,7 +330,7 @@ class ArchiveFile:
 
     def _snapshot(self, now: int) -> None:
         self._databases.expire(now)
-        self._last = now
+        self._last, self._resumed = now, False
         self._put(self._writer.snapshot(self._databases, now))
         self.stats.snapshots += 1
 
@@ -340,6 +343,7 @@ class ArchiveFile:
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115
         self._writer = SegmentWriter()
         self._opened = self._last = now
+        self._resumed = False
         try:
             self._put(self._writer.begin(self._databases, now))
         except OSError:
@@ -348,7 +352,11 @@ class ArchiveFile:
         self.stats.segments += 1
 
     def _continue(self, now: int) -> None:
-        """The newest segment, its torn tail cut off, goes on with an empty snapshot; else a new segment."""
+        """The newest segment, its torn tail cut off, goes on; else a new segment.
+
+        A gateway begins with nothing: an empty snapshot says so, with the first that it hears. One that fails to start
+        leaves the past as it was.
+        """
         listed = listed_segments(self.directory)
         if listed:
             path = listed[-1][1]
@@ -370,7 +378,7 @@ class ArchiveFile:
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115
         self._writer = SegmentWriter(found.whole, found.blocks)
         self._opened = found.blocks[0].time
-        self._snapshot(now)
+        self._last, self._resumed = now, True
 
     def _close(self, *, for_good: bool = False) -> None:
         if self._file is None:

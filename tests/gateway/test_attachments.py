@@ -4,6 +4,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from twisted.internet.task import Clock
@@ -18,6 +19,7 @@ from gateway.pipeline import Pipeline
 from gateway.watches import Watch
 from ospf.config import AttachConfig
 from ospf.domain import CUT_SECONDS, DomainKey
+from ospf.errors import OspfError
 from ospf.events import LsaHeard, NeighborSeen
 from ospf.packets import ALL_SPF_ROUTERS, Hello, build_ip_packet, encode_packet
 from ospf.topology import build_topology
@@ -186,6 +188,22 @@ def test_an_interface_that_is_not_there_is_named_with_its_key() -> None:
     attachments = Attachments(Reactor(), Ospf((AttachConfig("nowhere0"),)), Pipeline(parse({}), time.time()))
     with pytest.raises(GatewayError, match=r"^ospf\.attach: nowhere0|^ospf\.attach: .*CAP_NET_RAW"):
         attachments.start()
+
+
+def test_one_that_cannot_be_opened_keeps_all_from_beginning(monkeypatch) -> None:
+    def open_(config: AttachConfig) -> SimpleNamespace:
+        if config.interface == "lan7":
+            raise OspfError("lan7: no such interface")
+        return SimpleNamespace(address=0x0A000009, point_to_point=False, mtu=1500, stats=None, fileno=lambda: 0)
+
+    monkeypatch.setattr("gateway.attachments._open", open_)
+    begun: list[str] = []
+    watcher = SimpleNamespace(attached=lambda where, *_: begun.append(where.interface))
+    ospf = Ospf((AttachConfig("lan0"), AttachConfig("lan7")))
+    attachments = Attachments(Reactor(), ospf, Pipeline(parse({}), time.time()), [watcher])  # type: ignore[list-item]
+    with pytest.raises(GatewayError, match="lan7: no such interface"):
+        attachments.start()
+    assert begun == []
 
 
 def test_a_key_file_is_read_and_one_that_cannot_be_is_named(tmp_path) -> None:

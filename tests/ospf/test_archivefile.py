@@ -99,15 +99,35 @@ def test_a_torn_tail_is_cut_off_and_counted_and_the_file_goes_on(tmp_path: Path,
     assert raws(tmp_path, 5) == [router_lsa(1).raw]
     clock(10)
     again = opened(tmp_path)
-    assert again.stats.torn_octets > 0 and path.read_bytes()[whole : whole + 1] == b"B"
+    assert again.stats.torn_octets > 0 and path.stat().st_size == whole
     again.begin("default", 2, "lan", SECONDS + 10)
     again.write("default", 2, "lan", [heard(router_lsa(3), 11)], SECONDS)
     again.flush(SECONDS + 11)
+    assert path.read_bytes()[whole : whole + 1] == b"B"
     assert raws(tmp_path, 9) == [router_lsa(1).raw]  # while nothing ran: what was known last
     assert raws(tmp_path, 10.5) == [] and raws(tmp_path, 12) == [router_lsa(3).raw]
     assert list(tmp_path.iterdir()) == [path]
     again.stop()
     archive._abandon()
+
+
+def test_a_start_that_fails_leaves_the_past_as_it_was(tmp_path: Path, clock: Any) -> None:
+    archive = opened(tmp_path)
+    archive.begin("default", 2, "lan", SECONDS)
+    archive.write("default", 2, "lan", [heard(router_lsa(1), 1)], SECONDS)
+    archive.stop()
+    (path,) = tmp_path.iterdir()
+    before = path.read_bytes()
+    clock(10)
+    failed = opened(tmp_path)  # then an attachment says that it may not open its socket
+    failed.flush(SECONDS + 10)
+    failed.stop()
+    assert path.read_bytes() == before and raws(tmp_path, 20) == [router_lsa(1).raw]
+    clock(30)
+    again = opened(tmp_path)
+    again.begin("default", 2, "other", SECONDS + 31)  # this gateway does not listen on "lan"
+    again.stop()
+    assert raws(tmp_path, 29) == [router_lsa(1).raw] and raws(tmp_path, 31) == []
 
 
 def test_nothing_written_is_lost_by_kill_9(tmp_path: Path) -> None:
