@@ -55,6 +55,7 @@ FORGET_SECONDS = 600.0  # after an LSA was flushed
 SILENCE_SECONDS = float(LS_REFRESH_TIME)  # nothing heard of an area: then it is we who miss the refreshes
 INSTANCES = 4  # of an LSA remembered besides the newest
 SENDERS = 16
+MAX_PARTS = 256  # interfaces of a router whose contents are compared; a bigger one is not taken for two
 REPEAT_SECONDS = 30.0  # a retransmission comes after RxmtInterval, five seconds
 AS_SCOPE, LINK_SCOPE = "as", "link"
 
@@ -290,7 +291,7 @@ class LsaWatch:
     def _note_content(self, key: _Key, lsa: Lsa, content: int, now: float) -> None:
         """Whether a router-LSA went back to what it said before, with no interface in common in between."""
         parts = _parts(lsa)
-        if parts is None:
+        if parts is None or len(parts) > MAX_PARTS:
             return
         past = self._contents.get(key)
         if past is None:

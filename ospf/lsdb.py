@@ -42,6 +42,7 @@ from ospf.lsa import (
 )
 
 MAX_LSAS = 100_000
+OCTETS_PER_LSA = 640  # on the average; one LSA may have 65,535, which take twenty times as much memory
 TOMBSTONE_SECONDS = 60.0
 BORN_LATER_SECONDS = 1.5  # two instances closer than that cannot be told apart by ages in whole seconds
 FLUSHING_SECONDS = 0.5  # routers, too, hold a flushed LSA until all have acknowledged it, and refuse a new beginning
@@ -88,7 +89,7 @@ class _Entry(Struct, gc=False):
 
 
 class Lsdb:
-    """LSAs of one area, at most `max_lsas` of them (tombstones included).
+    """LSAs of one area, at most `max_lsas` of them (tombstones included), of OCTETS_PER_LSA on the average.
 
     `scope_of` tells the flooding scope of an LSA type, that of version 2 unless given.
     """
@@ -101,6 +102,7 @@ class Lsdb:
         self._entries: dict[Key, _Entry] = {}
         self._timers: list[tuple[float, Key]] = []
         self._live = 0
+        self._octets = 0
         self._order: list[_Entry] | None = []  # by key; None: to be sorted anew
         self._all: tuple[Lsa, ...] | None = ()  # the live ones by key; None: to be gathered anew
 
@@ -174,6 +176,10 @@ class Lsdb:
             self.stats.older += 1
             return None
         old = entry.lsa if entry.live else None
+        if len(lsa.raw) > len(entry.lsa.raw) and self._is_full(len(lsa.raw) - len(entry.lsa.raw)):
+            self.stats.refused_full += 1  # and the older instance is not true any more
+            self._forget(entry)
+            return LsdbChange(key, REMOVED, now, old, None) if old is not None else None
         if old is not None and lsa.header.sequence > old.header.sequence + 1:
             self.stats.sequence_gaps += 1
         self.stats.installed += 1
@@ -194,18 +200,24 @@ class Lsdb:
         if dead:  # RFC 2328 13 (4): MaxAge, no copy: nothing to flush
             self.stats.max_age_unknown += 1
             return None
-        if len(self._entries) >= self.max_lsas:
+        if len(self._entries) >= self.max_lsas or self._is_full(len(lsa.raw)):
             self.stats.refused_full += 1
             return None
         self.stats.installed += 1
         self.stats.added += 1
         self._entries[key] = entry = _Entry(key, lsa, now, inf, inf, False, now)
+        self._octets += len(lsa.raw)
         self._order = None
         self._hold(entry, lsa, now)
         return LsdbChange(key, ADDED, now, None, lsa)
 
+    def _is_full(self, octets: int) -> bool:
+        """Whether there is no room for so many more."""
+        return self._octets + octets > max(self.max_lsas * OCTETS_PER_LSA, 1 << 20)
+
     def _hold(self, entry: _Entry, lsa: Lsa, now: float) -> None:
         self._live += not entry.live
+        self._octets += len(lsa.raw) - len(entry.lsa.raw)
         self._all = None
         entry.lsa, entry.received, entry.live = lsa, now, True
         header = lsa.header
@@ -215,6 +227,7 @@ class Lsdb:
     def _bury(self, entry: _Entry, lsa: Lsa, now: float) -> LsdbChange | None:
         old = entry.lsa if entry.live else None
         self._live -= entry.live
+        self._octets += len(lsa.raw) - len(entry.lsa.raw)
         self._all = None
         entry.lsa, entry.received, entry.live = lsa, now, False
         if lsa.header.sequence == MAX_SEQUENCE:
@@ -238,6 +251,7 @@ class Lsdb:
 
     def _forget(self, entry: _Entry) -> None:
         self._live -= entry.live
+        self._octets -= len(entry.lsa.raw)
         del self._entries[entry.key]
         self._all = self._order = None
 

@@ -390,3 +390,12 @@ def test_version_3() -> None:
         anomalies.hear(lsa(n, 1 + n % 2, "10.0.0.2" if n % 2 else "10.0.0.3"))
     event = anomalies.next_event()
     assert event is not None and (event.kind, event.subject) == ("duplicate_router_id", R1)
+
+
+def test_a_router_of_thousands_of_interfaces_costs_no_memory() -> None:
+    """Its contents are not kept: forged ones of 64 KB each would fill it."""
+    stream = Stream()
+    addresses = [f"10.1.{n >> 8}.{n & 255}" for n in range(300)]
+    stream.hear(router_lsa(0, R1, *addresses), 100.0)
+    stream.hear(router_lsa(0, "10.0.0.2", *addresses[:200]), 100.0)
+    assert {key[3] for key in stream.anomalies._lsas._contents} == {ip("10.0.0.2")}

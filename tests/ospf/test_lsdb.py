@@ -356,3 +356,27 @@ def test_any_course_of_events_ends_as_in_the_slow_database(seed: int) -> None:
             dues = [slow.due(key) for key in slow.held if slow.due(key) != float("inf")]
             assert lsdb.next_expiry() == min(dues, default=None)
             assert len(lsdb) == sum(live for _, _, live in slow.held.values())
+
+
+def test_octets_are_bounded_as_well_as_lsas() -> None:
+    """An LSA may have 64 KB: a few thousand forged ones must not fill the memory."""
+
+    def opaque(number: int, octets: int, sequence: int = 1) -> Lsa:
+        return encode_lsa(
+            type=10, link_state_id=number, advertising_router=1, body=OpaqueLsa(bytes(octets)), sequence=sequence
+        )
+
+    lsdb = Lsdb(0, 100)
+    for number in range(50):
+        lsdb.install(opaque(number, 60_000), 0.0)
+    assert len(lsdb) == 17 and lsdb.stats.refused_full == 33  # a megabyte
+    assert lsdb.install(opaque(99, 4), 1.0) is not None
+    change = lsdb.install(opaque(99, 60_000, 2), 2.0)  # what it said before holds no longer
+    assert change is not None and change.kind == "removed" and lsdb.get(change.key) is None
+    lsdb.install(opaque(0, 4, 2), 3.0)
+    assert lsdb.install(opaque(99, 40_000, 3), 4.0) is not None
+    for number in range(50):
+        lsdb.install(with_age(opaque(number, 4, 9), MAX_AGE), 5.0)
+    lsdb.vanish((), 6.0, 6.0)
+    lsdb.expire(1000.0)
+    assert not lsdb._entries and lsdb._octets == 0
