@@ -21,8 +21,8 @@ The listener only joins the parts: `admission` (what is believed), `auth`, `inte
 refused is counted and the last reason kept in `last_error`. Before that, the owner says what it knows of its
 interface (`attached`).
 
-Without keys whoever can send on the segment can forge what routers say there, as with OSPF itself; from further
-away nobody can: a packet to the listener's own address counts only if it comes from a neighbor heard on the segment.
+Without keys whoever can send on the segment can forge what routers say there, as with OSPF itself; from further away
+only who can send to the listener's own address in the name and with the source address of a neighbor heard there.
 
 Left out: NBMA networks (their Hellos come to an address), several areas on one attachment, virtual links, the
 TTL of 255 that RFC 5082 demands.
