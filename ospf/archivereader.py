@@ -1,21 +1,25 @@
 """Reading the archive's folder: any instant, any span of time, also while it is being written (IO).
 
 The newest segment that began by then has what is wanted (the one written last, where a clock was set back): one
-snapshot and the tail behind it. A segment that cannot be read is counted and left out; a torn tail is not seen.
+snapshot and the tail behind it. A segment that cannot be read is counted and left out; a torn tail is not seen; of one
+with a damaged piece (a bad sector) counts what stands before it and what stands behind the next snapshot.
 """
 
 from __future__ import annotations
 
 import calendar
+import logging
 import re
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from ospf.archive import HELD, Databases, Item, Record, snapshot
 from ospf.errors import OspfArchiveError
-from ospf.segment import Scan, blocks_for, read, scan
+from ospf.segment import SNAPSHOT, Block, Scan, blocks_for, read, scan
 
+log = logging.getLogger(__name__)
 FOLDER = "ospf-archive"  # inside the gateway's state directory
 NAME = re.compile(r"lsas-(\d{8})-\d{8}T\d{6}Z\.anemlsa")
 
@@ -34,7 +38,7 @@ class ArchiveReader:
             self._paths = [given]
         else:
             raise OspfArchiveError(f"{path}: no such file or folder; give the gateway's state_dir")
-        self.damaged = 0  # segments that could not be read
+        self.damaged = 0  # segments, or parts of them, that could not be read
 
     def at(self, seconds: float) -> Databases | None:
         """The databases as they were at an instant, None when the archive begins later."""
@@ -76,7 +80,7 @@ class ArchiveReader:
             data, found = loaded
             start = blocks_for(found.blocks, max(after, found.blocks[0].time))[0]
             blocks = found.blocks[found.blocks.index(start) :]
-            for item in read(data, blocks, found.whole):
+            for item in self._sound(data, blocks, found.whole):
                 if after < item.time <= last and not (isinstance(item, Record) and item.outcome == HELD):
                     yield item
 
@@ -90,10 +94,20 @@ class ArchiveReader:
 
     def _build(self, databases: Databases, loaded: tuple[bytes, Scan], moment: int) -> None:
         data, found = loaded
-        for item in read(data, blocks_for(found.blocks, moment), found.whole):
+        for item in self._sound(data, blocks_for(found.blocks, moment), found.whole):
             if item.time > moment:
                 break
             databases.apply(item)
+
+    def _sound(self, data: bytes, blocks: tuple[Block, ...], whole: int) -> Iterator[Item]:
+        """Items of successive blocks, the first of which is a snapshot; what a damaged piece takes along is counted."""
+        starts = [n for n, block in enumerate(blocks) if block.kind == SNAPSHOT]
+        for first, end in pairwise([*starts, len(blocks)]):
+            try:
+                yield from read(data, blocks[first:end], whole)
+            except OspfArchiveError as error:
+                self.damaged += 1
+                log.warning("the archive of LSAs is damaged: %s; up to the next snapshot it is left out", error)
 
     def _load(self, path: Path) -> tuple[bytes, Scan] | None:
         try:
@@ -132,8 +146,11 @@ def begins(path: Path) -> int:
 def last_time(data: bytes, found: Scan) -> int:
     """The time of the last record (ms since 1970)."""
     newest = found.blocks[-1].time
-    for item in read(data, blocks_for(found.blocks, newest), found.whole):
-        newest = max(newest, item.time)
+    try:
+        for item in read(data, blocks_for(found.blocks, newest), found.whole):
+            newest = max(newest, item.time)
+    except OspfArchiveError:  # a damaged piece: the last one in front of it
+        return newest
     return newest
 
 

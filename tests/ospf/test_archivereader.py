@@ -11,6 +11,7 @@ from ospf.archive import Mark
 from ospf.archivefile import ArchiveFile
 from ospf.archivereader import ArchiveReader
 from ospf.errors import OspfArchiveError
+from ospf.segment import TAIL, scan
 from tests.ospf.archived import START, record, router_lsa
 
 SECONDS = START / 1000
@@ -68,3 +69,21 @@ def test_names_say_when_a_segment_begins() -> None:
 def test_forever_is_a_time() -> None:
     assert archivereader.milliseconds(1.5) == 1500
     assert archivereader.milliseconds(float("inf")) > archivereader.milliseconds(1e12)
+
+
+def test_a_bad_sector_costs_what_stands_behind_it_up_to_the_next_snapshot(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    middle = sorted(folder.iterdir())[1]
+    data = bytearray(middle.read_bytes())
+    tail = next(block.offset for block in scan(bytes(data)).blocks if block.kind == TAIL)
+    data[tail + 40] ^= 0xFF
+    middle.write_bytes(data)
+    reader = ArchiveReader(folder)
+    items = [(item.time - START) // 1000 for item in reader.items(SECONDS - 1, SECONDS + 100)]
+    assert items == [*range(10), *range(20, 30)] and reader.damaged == 1
+    assert "the archive of LSAs is damaged: a damaged piece at octet" in caplog.text
+    for at, count in ((5, 6), (15, 10), (25, 26)):  # what the last sound record led to
+        databases = ArchiveReader(folder).at(SECONDS + at)
+        assert databases is not None and len(databases) == count
+    assert ArchiveReader(folder).span()[1] >= SECONDS + 29
