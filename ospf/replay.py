@@ -348,7 +348,9 @@ def told(event: Any) -> TopologyEvent:
     if isinstance(event, ParameterMismatch):
         text = address_text if event.field in ("mask", "area") else str
         values = [text(value) for value in (event.theirs, event.ours_or_others)]
-        detail = f"{event.field.replace('_', ' ')} is {values[0]}, elsewhere on the segment {values[1]}"
+        ours = event.field in ("area", "mtu")  # of the others, the attachment's own
+        other = f"our attachment's {values[1]}" if ours else f"elsewhere on the segment {values[1]}"
+        detail = f"{event.field.replace('_', ' ')} is {values[0]}, {other}"
         return TopologyEvent(event.time, "parameter_mismatch", address_text(event.router_id), detail)
     words = "".join(c if c.islower() else f"_{c.lower()}" for c in type(event).__name__).lstrip("_")
     router = getattr(event, "router_id", 0)

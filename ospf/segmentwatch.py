@@ -111,7 +111,8 @@ class SegmentWatch:
         if isinstance(event, ParameterMismatch):
             kind = MTU_MISMATCH if event.field == "mtu" else PARAMETER_MISMATCH
             theirs, others = _value(event.field, event.theirs), _value(event.field, event.ours_or_others)
-            text = f"{event.field.replace('_', ' ')} {theirs}, others {others}"
+            whose = "our attachment's" if event.field in ("area", "mtu") else "others"
+            text = f"{event.field.replace('_', ' ')} {theirs}, {whose} {others}"
         elif isinstance(event, DuplicateRouterId):
             kind = DUPLICATE_ROUTER_ID
             text = f"heard from {_value('address', event.address)} and {_value('address', event.other_address)}"

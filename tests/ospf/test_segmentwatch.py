@@ -98,9 +98,9 @@ def test_two_designated_routers() -> None:
     ("event", "kind", "text"),
     [
         (ParameterMismatch(ip(X), "hello_interval", 5, 10, 0.0), "parameter_mismatch", "hello interval 5, others 10"),
-        (ParameterMismatch(ip(X), "area", 1, 0, 0.0), "parameter_mismatch", "area 0.0.0.1, others 0.0.0.0"),
+        (ParameterMismatch(ip(X), "area", 1, 0, 0.0), "parameter_mismatch", "area 0.0.0.1, our attachment's 0.0.0.0"),
         (ParameterMismatch(ip(X), "options", 8, 2, 0.0), "parameter_mismatch", "options 0x08, others 0x02"),
-        (ParameterMismatch(ip(X), "mtu", 1500, 1400, 0.0), "mtu_mismatch", "mtu 1500, others 1400"),
+        (ParameterMismatch(ip(X), "mtu", 1500, 1400, 0.0), "mtu_mismatch", "mtu 1500, our attachment's 1400"),
         (DuplicateRouterId(ip(X), 1, 2, 0.0), "duplicate_router_id", "heard from 0.0.0.1 and 0.0.0.2"),
         (DuplicateRouterId(ip(X), 1 << 127, 2, 0.0), "duplicate_router_id", "heard from 8000:: and 0.0.0.2"),
     ],
