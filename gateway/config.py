@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -281,7 +282,22 @@ def notes(config: GatewayConfig) -> list[str]:
     if strange:
         allowed = '"ROUTER-ID:INTERFACE", as `anemone links` shows it'
         out.append(f"links.capacity: {', '.join(strange)}: no link id; expected {allowed}")
+    missing = [f"{where}: {path}" for where, path in _secrets(config) if not Path(path).exists()]
+    out.extend(f"{each}: no such file: the gateway will not start without it" for each in missing)
     return out
+
+
+def _secrets(config: GatewayConfig) -> Iterator[tuple[str, str]]:
+    """(key, file) of the secrets that stand in files."""
+    for number, attach in enumerate(config.ospf.attach):
+        given = attach.authentication
+        for key in given if isinstance(given, tuple | list) else (given,):
+            if key is not None and key.key_file is not None:
+                yield f"ospf.attach[{number}].authentication.key_file", key.key_file
+    for number, poll in enumerate(config.ospf.poll):
+        for name in ("community_file", "auth_key_file", "priv_key_file"):
+            if (path := getattr(poll, name)) is not None:
+                yield f"ospf.poll[{number}].{name}", path
 
 
 def dump(config: GatewayConfig) -> str:

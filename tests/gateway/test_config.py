@@ -186,3 +186,15 @@ def test_dump_hides_keys() -> None:
         shown = dump(parse({"ospf": {"attach": [{"interface": "a", "authentication": given}]}}))
         assert "sesame" not in shown and 'key = "(hidden)"' in shown
         tomllib.loads(shown)
+
+
+def test_a_secret_file_that_is_not_there_is_noted(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    attach = {"interface": "lan", "authentication": [{"type": "md5", "key_file": str(key)}]}
+    poll = {"router": "192.0.2.1", "community_file": "/none"}
+    tree = {"snmp": {"communities": {"x": ["::1/128"]}}, "ospf": {"attach": [attach], "poll": [poll]}}
+    first, second = notes(parse(tree))
+    assert first.startswith(f"ospf.attach[0].authentication.key_file: {key}: no such file")
+    assert second.startswith("ospf.poll[0].community_file: /none: no such file")
+    key.write_text("sesame\n")
+    assert len(notes(parse(tree))) == 1
