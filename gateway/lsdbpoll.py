@@ -23,7 +23,7 @@ from gateway.errors import GatewayError
 from gateway.pollconfig import PollConfig
 from ospf.lsdb import Lsdb
 from ospf.polled import AREA_ID, COLUMNS, ROUTER_ID, Oid, Poll, PolledDatabases, Value
-from ospf.wire import address_text
+from ospf.wire import address_number, address_text
 
 log = logging.getLogger("anemone.poll")
 
@@ -143,6 +143,9 @@ class LsdbPoller:
             if not self._answered:
                 areas = ", ".join(map(address_text, poll.areas)) or "none"
                 log.info("%s: %d LSAs of areas %s in %.1f s", self.config.where, poll.lsas, areas, seconds)
+                absent = ", ".join(area for area in self.config.areas if address_number(area) not in poll.areas)
+                if absent:
+                    log.warning("%s: the router has no database of area %s; is it in it?", self.config.where, absent)
             self._answered = True
         lingered, self._lingered = self._lingered, bool(poll.lingering)
         if poll.changes or poll.new or lingered or poll.lingering:

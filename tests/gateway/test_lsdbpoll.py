@@ -97,6 +97,12 @@ def test_everything_arrives_and_the_next_poll_is_due() -> None:
     assert poller.stats()["polls"] == 2 and poller.stats()["lsas"] == 21
 
 
+def test_an_area_that_the_router_is_not_in_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    Polling(Agent(rows()), areas=["0.0.0.0", "0.0.0.8"]).poll()
+    (line,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert line == "192.0.2.1:161: the router has no database of area 0.0.0.8; is it in it?"
+
+
 def test_lingering_lsas_are_told_when_they_come_and_go() -> None:
     dead = row(with_age(router_lsa(0, "10.0.0.9", "10.2.0.9"), MAX_AGE), 0)
     polling = Polling(Agent(rows()))
