@@ -16,6 +16,7 @@ from typing import Any
 from gateway import history_api, network_api, query
 from gateway.errors import GatewayError
 from gateway.query import NothingFound
+from gateway.units import rfc3339
 from ospf.archive import BEGUN, OUTCOMES, Mark, Record
 from ospf.archivefile import ArchiveReader
 from ospf.capture import Progress, read_capture
@@ -181,6 +182,11 @@ def last_time(path: Path) -> float:
     return newest
 
 
+def _begins(path: Path) -> str:
+    first = next((at for at, *_ in pieces(path, Progress())), None)
+    return "the file is empty" if first is None else f"{path} begins at {rfc3339(first)}"
+
+
 def topology(
     path: Path,
     *,
@@ -200,12 +206,16 @@ def topology(
     times = [query.moment("--diff" if diff else "--at", text, now) for text in asked]
     done = run(path, stops=times, events=events and not diff, real_time=real_time, tell=tell)
     stats = done.replay.stats
+    if not stats.packets and times:
+        raise NothingFound("--pcap", f"nothing was heard by {rfc3339(max(times))}", _begins(path))
     if not stats.ospf:
         unread = f", {stats.unread_version} of OSPFv3, which is not read yet" if stats.unread_version else ""
         counted = f"{stats.packets:,} packets: {stats.not_ospf:,} not OSPF, {stats.not_ip:,} not IP{unread}"
         damaged = f"; {done.error}" if done.error else ""
         raise NothingFound("--pcap", f"no OSPF in {path}", f"{counted}{damaged}")
     if diff:
+        if not done.moments[0] or not done.moments[1]:
+            raise NothingFound("--diff", f"no topology is known as of {rfc3339(min(times))}", _begins(path))
         first, second = (history_api.choose(held, instance)[1] for held in done.moments[:2])
         if times[0] > times[1]:
             first, second = second, first

@@ -62,6 +62,13 @@ def test_an_instant_and_the_difference_of_two() -> None:
     assert [c["kind"] for c in back] == ["cost_changed", "prefix_added"] and back[0]["detail"] == "77 -> 10"
 
 
+def test_an_instant_before_the_capture_is_no_answer() -> None:
+    with pytest.raises(NothingFound, match=r"nothing was heard by 2020-01-01T00:00:00Z; .* begins at 2026-11-21T20:07"):
+        replaying.topology(LAN, at="2020-01-01")
+    with pytest.raises(NothingFound, match=r"no topology is known as of 2020-01-01T00:00:00Z; .* begins at"):
+        replaying.topology(LAN, diff=("2020-01-01", "now"))
+
+
 def test_without_events() -> None:
     d = replaying.topology(LAN, events=False)
     assert len(d["topologies"][0]["links"]) == 6
