@@ -159,7 +159,8 @@ def run(config: GatewayConfig) -> int:
     reactor.addSystemEventTrigger("before", "shutdown", stop_all, started)
     log.info(
         "running: ospf on %s, ipfix %s, snmp %s, http %s",
-        ", ".join(attach.interface for attach in config.ospf.attach) or "nothing: no [[ospf.attach]], no link loads",
+        ", ".join(a.interface + (" (OSPFv3)" if a.version == 3 else "") for a in config.ospf.attach)
+        or "nothing: no [[ospf.attach]], no link loads",
         ", ".join(config.collect.ipfix),
         ", ".join(config.snmp.listen),
         config.http.listen,

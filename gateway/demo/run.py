@@ -172,7 +172,7 @@ def commands(ports: Ports, bin_directory: Path, here: Path) -> tuple[tuple[str, 
     return (
         ("every interface, its counters",
          f"snmpbulkwalk -v2c -c public {HOST}:{ports.snmp} 1.3.6.1.2.1.31.1.1.1"),
-        ("or apps, agents, path 10.11.1.10 10.2.20.31",
+        ("or apps, path 10.11.1.10 10.2.20.31, topology, routes br-paris",
          f"{shown} links --top 10 --by used{where}"),
         ("takes 40 s",
          f"D=$(mktemp -d); timeout 40 nfcapd -p {ports.export} -w $D -t 10; nfdump -R $D -s outif/bytes"),
