@@ -279,7 +279,8 @@ class Paths:
         """`Mesh.push`; what was lost on the way is counted."""
         levels, circles, passed = mesh.push(pair, node, ingress)
         self.stats.circles += circles
-        self.stats.ended += sum(int(level.ended.sum()) for level in levels[1:]) - circles
+        for level in levels[1:]:  # a node of a circle has hops, it is stopped there
+            self.stats.ended += int((level.ended & (mesh.degree[level.node] == 0)).sum())
         self.stats.capped = self.forwarding.capped
         return levels, passed
 

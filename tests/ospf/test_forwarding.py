@@ -98,6 +98,8 @@ def test_a_circle_of_two_tables_ends_where_it_begins() -> None:
     assert paths.stats.circles == 1 and row.data.max() == 1.0
     table = paths.hops(np.array([t.router_vertex[ip(R2)]]), np.array([prefix]), np.array([-1]))
     assert table.fraction.tolist() == [1.0, 1.0] and sorted(table.egress < 0) == [False, True]
+    assert not paths.fractions(np.array([t.router_vertex[ip(R1)]]), np.array([prefix])).nnz  # it begins in the circle
+    assert (paths.stats.circles, paths.stats.ended) == (3, 0)
 
 
 def test_towards_an_address_in_an_area_that_nobody_is_attached_to() -> None:
