@@ -137,6 +137,17 @@ def test_an_asbr_must_be_reachable_and_be_one() -> None:
     assert "10.9.0.0/16" not in table(domain(areas), R2)
 
 
+def test_who_is_no_border_router_announces_in_vain() -> None:  # RFC 2328 16.2 (4)
+    areas = three_areas()
+    areas[1][1] = router(R2, p2p(R3, "10.1.23.2", 10))  # no B bit
+    areas[1].append(external("10.9.0.0/16", "9.9.9.9", 1))
+    areas[1].append(asbr_summary("9.9.9.9", R2, 1))
+    t = domain(areas)
+    assert t.stats.no_border == 3 and not len(t.asbr_offers)  # R2's type 3, its type 4, and the ASBR nobody knows
+    assert table(t, R3)["10.4.0.0/24"] == ("inter", 31, 0, 1, {f"10.1.13.3>{R1}"})
+    assert "10.9.0.0/16" not in table(t, R3)
+
+
 def test_dn_bit_is_ignored_by_routers_that_set_it() -> None:  # RFC 4576
     heard = optioned(external("10.9.0.0/16", R4, 7), 0x82)
     areas = with_externals(heard)
