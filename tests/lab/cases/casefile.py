@@ -117,7 +117,7 @@ class External:
 
 @dataclass(frozen=True)
 class Step:
-    """`changes` False: nothing may change; `timeout` in seconds; `silent` "router segment" ends that say nothing."""
+    """Actions and how long (seconds) their effects may take; `changes` False: nothing need change."""
 
     name: str
     do: tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.lab.cases.casefile import LISTENER, AreaRange, Case, End, Segment
+from tests.lab.cases.casefile import AreaRange, Case, End, Segment
 from tests.lab.cases.state import State
 
 HELLO, DEAD, RETRANSMIT = 1, 4, 2  # seconds
@@ -117,7 +117,3 @@ def route_maps(state: State, router: str) -> list[str]:
             "!",
         ]
     return lines
-
-
-def listens_here(segment: Segment) -> bool:
-    return any(end.node == LISTENER for end in segment.ends)
