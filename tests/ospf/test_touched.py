@@ -9,7 +9,7 @@ from ospf.paths import Paths
 from ospf.topology import build_topology
 from ospf.touched import renumbered, same_rules, touched
 from tests.bench.bench_spf import Network, random_area, with_cost
-from tests.ospf.domains import domain, optioned, three_areas
+from tests.ospf.domains import domain, optioned, stubby, three_areas
 from tests.ospf.lsas import B, p2p, router
 
 
@@ -60,4 +60,7 @@ def test_rules_are_compared() -> None:
     assert not same_rules(one, Paths(domain(areas)).routes)
     areas = three_areas()
     areas[0][2] = optioned(areas[0][2], 0x82)  # R1 is a provider edge now
+    assert not same_rules(one, Paths(domain(areas)).routes)
+    areas = three_areas()
+    areas[2] = stubby(*areas[2])
     assert not same_rules(one, Paths(domain(areas)).routes)
