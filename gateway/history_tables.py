@@ -46,13 +46,17 @@ def _hop(hop: Document | None) -> tuple[str, str, str]:
 
 
 def lsas(documents: Sequence[Document]) -> RenderableType:
-    """LSA traffic by router and type (by instance too when there are several), with the whole at the end."""
+    """LSA traffic by router and type (by instance too when there are several), with the whole at the end.
+
+    Fates that no LSA had are left out.
+    """
     several = len({d["instance"] for d in documents}) > 1
     table = _table(("router", "type", "area", *(["instance"] if several else [])))
-    for name in ("LSAs", *FATES, "octets"):
+    fates = [name for name in FATES if any(d[name] for d in documents)]
+    for name in ("LSAs", *fates, "octets"):
         table.add_column(name, justify="right", no_wrap=True)
     for d in documents:
-        numbers = [plain(f"{d[name]:,}" if d[name] else "-") for name in ("lsas", *FATES)]
+        numbers = [plain(f"{d[name]:,}" if d[name] else "-") for name in ("lsas", *fates)]
         table.add_row(
             plain(f"{d['router']} {d['name']}".rstrip()), plain(d["type"]), plain(d["area"]),
             *([plain(d["instance"])] if several else []), *numbers,

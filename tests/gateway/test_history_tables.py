@@ -48,6 +48,12 @@ def test_lsa_traffic_with_its_shares() -> None:
     assert "4 LSAs: " in shown and "refreshed 75 %" in shown and "duplicate 25 %" in shown
 
 
+def test_fates_that_no_lsa_had_are_left_out() -> None:
+    key = TrafficKey(DomainKey("default", 2), 0, 0x0AFF0001, 1)
+    shown = text(history_tables.lsas(history_api.lsas({key: Traffic(added=2, refreshed=1)})))
+    assert "added  refreshed  octets" in shown and "older" not in shown
+
+
 def test_lsa_traffic_of_several_instances_is_told_apart() -> None:
     key = TrafficKey(DomainKey("default", 2), 0, 0x0AFF0001, 1)
     one = {key: Traffic(added=1)}
