@@ -33,7 +33,6 @@ from ospf.topology import build_domain
 from ospf.v3.dialect import listener3
 from ospf.v3.rawsocket import open_attachment3
 from ospf.v3.topology import build_domain_v3
-from ospf.wire import address_text
 
 LOOK = 1.0  # s between two looks at the attachments' state
 SILENCE = 60.0  # s without any OSPF packet since the start, after which the log asks why
@@ -325,11 +324,3 @@ class Attachments:
         for counters_of in self.counted:
             out |= counters_of()
         return out
-
-    def areas(self) -> list[tuple[str, str, str]]:
-        """(interface, area, instance) of every attachment, the area as soon as it is known."""
-        return [
-            (one.config.interface, "" if one.listener.area is None else address_text(one.listener.area),
-             one.where.domain.name)
-            for one in self._all
-        ]  # fmt: skip
